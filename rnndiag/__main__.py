@@ -1,0 +1,6 @@
+"""``python -m rnndiag``."""
+
+from rnndiag.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""``--save-arrays``: states, gates and gradients of a run as one .npz file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rnndiag.files import replacing
+from rnndiag.records import Array, LayerRun, ProbeRun
+
+
+def save(run: ProbeRun, path: Path) -> None:
+    """Write every array of `run`; the file appears whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **collect(run))
+
+
+def collect(run: ProbeRun) -> dict[str, Array]:
+    """``NAME/forward/h`` and its companions, each (B, T, …) in processing order.
+
+    ``h`` and ``c`` are what the cell computed at each step, before a mask discards it;
+    ``dL_dh`` and ``dL_dc`` are autograd's totals of the chosen cotangent, 0 at masked steps.
+    """
+    arrays: dict[str, Array] = {}
+    for layer in run.layers:
+        name = layer.name + (f"#{layer.call}" if layer.call else "")
+        for key, value in _of_layer(layer).items():
+            arrays[f"{name}/{layer.direction}/{key}"] = value
+    if len(run.outputs) == 1:
+        arrays["output"] = run.outputs[0]
+    else:
+        arrays.update({f"output_{k}": value for k, value in enumerate(run.outputs)})
+    return arrays
+
+
+def _of_layer(layer: LayerRun) -> dict[str, Array]:
+    gates = np.concatenate(list(layer.gate_values.values()), axis=-1)
+    arrays = {"h": layer.h, "gates": gates, "dL_dh": layer.dL_dh, "mask": layer.mask}
+    if layer.c is not None:
+        arrays["c"] = layer.c
+    if layer.dL_dc is not None:
+        arrays["dL_dc"] = layer.dL_dc
+    return arrays

@@ -1,0 +1,1 @@
+"""Recurrent cells: one file a cell, its equations, their linearisation, its packings."""

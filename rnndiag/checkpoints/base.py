@@ -1,0 +1,41 @@
+"""What the readers share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rnndiag.errors import UnreadableCheckpoint
+
+_CHUNK = 1 << 20
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def damaged(path: Path, what: str) -> UnreadableCheckpoint:
+    """The error for a file that starts well and breaks off or makes no sense."""
+    return UnreadableCheckpoint(
+        f"{path}: damaged or incomplete: {what}",
+        "compare its size with the original's, and copy or save it again",
+    )
+
+
+def parse_json(text: str, path: Path, what: str) -> Mapping[str, Any]:
+    """A JSON object; anything else is the file's fault."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"{what} is not JSON ({type(error).__name__})") from error
+    if not isinstance(value, dict):
+        raise damaged(path, f"{what} is not a JSON object")
+    return value

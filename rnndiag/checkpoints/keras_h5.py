@@ -1,0 +1,165 @@
+"""Legacy Keras HDF5: whole models, and weights alone with their JSON beside them.
+
+Written by Keras 2.0 to 3.x and tf.keras. A whole model has the root attribute
+``model_config``; a weights file has ``layer_names`` at its root and its architecture, if
+anywhere, in a JSON sidecar: what ``model.to_json()`` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from rnndiag.checkpoints.base import damaged, parse_json, sha256
+from rnndiag.checkpoints._keras_training import training_facts
+from rnndiag.errors import UnsupportedCheckpoint
+from rnndiag.records import Array, Checkpoint, KerasModel, NamedArray, Writer
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def recognises(path: Path, head: bytes) -> bool:
+    """HDF5 by its signature."""
+    return head.startswith(_SIGNATURE)
+
+
+def read(path: Path) -> Checkpoint:
+    """Configuration, weights and training facts of one legacy file."""
+    try:
+        with h5py.File(path, "r") as file:
+            if "model_config" in file.attrs and "model_weights" in file:
+                return _read_model(path, file)
+            if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+                return _read_weights(path, file)
+            raise _not_legacy(path, file)
+    except (OSError, RuntimeError, KeyError) as error:
+        raise damaged(path, f"HDF5 says {error}") from error
+
+
+def _not_legacy(path: Path, file: h5py.File) -> UnsupportedCheckpoint:
+    if "layers" in file or "_layer_checkpoint_dependencies" in file:
+        return UnsupportedCheckpoint(
+            f"{path}: a Keras .weights.h5 file, which holds no architecture",
+            "save the whole model instead: model.save('model.h5')",
+        )
+    return UnsupportedCheckpoint(
+        f"{path}: an HDF5 file, but no Keras model: no model_config, no layer_names",
+        "save the whole model: model.save('model.h5')",
+    )
+
+
+def _read_model(path: Path, file: h5py.File) -> Checkpoint:
+    config = parse_json(_text(file.attrs["model_config"]), path, "model_config")
+    training: Mapping[str, Any] = {}
+    if "training_config" in file.attrs:
+        training = parse_json(_text(file.attrs["training_config"]), path, "training_config")
+    return _checkpoint(
+        path=path,
+        format="keras-h5",
+        version=_version(file, file["model_weights"]),
+        config=config,
+        training=training,
+        group=file["model_weights"],
+    )
+
+
+def _read_weights(path: Path, file: h5py.File) -> Checkpoint:
+    sidecar = _sidecar(path)
+    if sidecar is None:
+        raise UnsupportedCheckpoint(
+            f"{path}: Keras weights without an architecture",
+            f"put the model's to_json() beside it as {path.with_suffix('.json').name}",
+        )
+    config = parse_json(sidecar.read_text(encoding="utf-8"), sidecar, "the architecture")
+    return _checkpoint(
+        path=path,
+        format="keras-h5-weights",
+        version=_version(file, file) or config.get("keras_version"),
+        config=config,
+        training={},
+        group=file,
+        notes=(f"architecture from {sidecar.name}",),
+    )
+
+
+def _sidecar(path: Path) -> Path | None:
+    """The JSON file beside a weights file: same stem, or the folder's only fitting one."""
+    stem = path.name.split(".")[0]
+    names = [path.with_suffix(".json"), path.with_name(f"{stem}.json")]
+    # A common habit: NAME_model.h5 or NAME_weights.h5 beside NAME_config.json.
+    base = stem.removesuffix("_weights").removesuffix("_model")
+    names += [path.with_name(f"{base}{end}.json") for end in ("", "_config", "_model_config")]
+    names += [path.with_name(f"{stem}_config.json")]
+    return next((name for name in names if name.is_file()), None)
+
+
+def _checkpoint(
+    *,
+    path: Path,
+    format: str,
+    version: str | None,
+    config: Mapping[str, Any],
+    training: Mapping[str, Any],
+    group: h5py.Group,
+    notes: tuple[str, ...] = (),
+) -> Checkpoint:
+    names = _strings(group, "layer_names")
+    return Checkpoint(
+        path=path,
+        format=format,
+        writer=Writer(framework="keras", version=version),
+        size_bytes=path.stat().st_size,
+        sha256=sha256(path),
+        content=KerasModel(
+            config=config, weights={name: _arrays(group, name, path) for name in names}
+        ),
+        training=training_facts(config, training),
+        notes=notes,
+    )
+
+
+def _version(file: h5py.File, group: h5py.Group) -> str | None:
+    for holder in (group, file):
+        if "keras_version" in holder.attrs:
+            return _text(holder.attrs["keras_version"])
+    return None
+
+
+def _text(value: object) -> str:
+    """An attribute as text; h5py gives str or bytes by who wrote it."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _strings(group: h5py.Group, name: str) -> tuple[str, ...]:
+    """A list of names; lists over 64 KB are stored in numbered pieces."""
+    if name in group.attrs:
+        return tuple(_text(value) for value in group.attrs[name])
+    pieces: list[str] = []
+    while f"{name}{len(pieces)}" in group.attrs:
+        pieces.append(f"{name}{len(pieces)}")
+    return tuple(_text(value) for piece in pieces for value in group.attrs[piece])
+
+
+def _arrays(group: h5py.Group, layer: str, path: Path) -> tuple[NamedArray, ...]:
+    """A layer's arrays in the order of ``weight_names``, which is the only sure order."""
+    stored = group[layer]
+    return tuple(
+        NamedArray(name=name, array=_array(stored[name], path))
+        for name in _strings(stored, "weight_names")
+    )
+
+
+def _array(dataset: h5py.Dataset, path: Path) -> Array:
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        raise damaged(path, f"{getattr(dataset, 'name', '?')} is not an array")
+    array = dataset[()]
+    if array.dtype == np.dtype("V2"):
+        # bfloat16 is the upper half of a float32.
+        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    if array.dtype.kind not in "fiu":
+        raise damaged(path, f"{dataset.name} holds {array.dtype}, not numbers")
+    return np.asarray(array, dtype=np.float32 if array.dtype.kind == "f" else np.int64)

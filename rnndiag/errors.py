@@ -1,0 +1,39 @@
+"""Errors that a user can act on: what is wrong, where, and what to try."""
+
+from __future__ import annotations
+
+
+class RnndiagError(Exception):
+    """Base of every error that rnndiag raises on purpose.
+
+    `message` says what and where, `hint` what to try; `exit_code` is the process's status.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UnreadableCheckpoint(RnndiagError):
+    """The file is missing, damaged, or in no format that a reader recognises."""
+
+
+class UnsupportedCheckpoint(RnndiagError):
+    """The format is known, but this version does not read it."""
+
+
+class BadProbe(RnndiagError):
+    """The probe or the targets do not fit the network."""
+
+
+class BadOption(RnndiagError):
+    """An option's value makes no sense for this checkpoint."""
+
+
+class NothingToAnalyse(RnndiagError):
+    """The checkpoint holds no recurrent layer that could be analysed."""
+
+    exit_code = 3

@@ -1,0 +1,172 @@
+"""What a rebuilt layer is, and how one is found by its Keras name.
+
+A layer takes and gives signals: a value with its mask, or the reason why there is none.
+Batch first throughout, as in Keras.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from rnndiag import registry
+from rnndiag.activations import UnknownActivation
+from rnndiag.cells.base import State, UnfitWeights
+from rnndiag.records import Array, Direction, LayerSpec, NotAnalysed
+from rnndiag.recurrence import Journal
+
+
+class CannotRebuild(ValueError):
+    """The layer's configuration asks for something that is not rebuilt; the message says what."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A value on its way through the network, or why it is lost."""
+
+    value: Tensor | None
+    mask: Tensor | None = None
+    """(B, T) bool, false at steps to skip; None where there is no mask."""
+    lost: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One use of one recurrent layer and direction."""
+
+    spec: LayerSpec
+    direction: Direction
+    call: int
+    journal: Journal
+    z: Tensor
+    """(T, B, G·H) the cell's projected input, part of the autograd graph."""
+    sequence: Tensor
+    """(T, B, H) hidden states in processing order, part of the autograd graph."""
+    last: State
+    """The other last states (B, H), part of the autograd graph."""
+    go_backwards: bool
+    """Whether the input was turned around before it was processed."""
+    reflipped: bool
+    """Whether the output was turned back after it."""
+    isolated: str | None
+
+
+@dataclass
+class Recorder:
+    """Collects what the recurrent layers did while the network ran."""
+
+    generator: torch.Generator
+    batch: int
+    timesteps: int
+    device: torch.device
+    entries: list[Entry] = field(default_factory=list)
+
+    def noise(self, features: int) -> Tensor:
+        """Standard normal input for a layer whose real input cannot be computed."""
+        shape = (self.batch, self.timesteps, features)
+        return torch.randn(shape, generator=self.generator).to(self.device)
+
+    def count(self, spec: LayerSpec) -> int:
+        """How often this layer ran so far."""
+        return sum(entry.spec is spec for entry in self.entries)
+
+    def add(self, entry: Entry) -> None:
+        """Keep what a recurrent layer did."""
+        self.entries.append(entry)
+
+
+class Layer(nn.Module, ABC):
+    """One Keras layer, in evaluation mode."""
+
+    kinds: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @classmethod
+    def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
+        """Whether each stored array is trainable, in stored order."""
+        return ()
+
+    @abstractmethod
+    def forward(self, *values: Tensor) -> Tensor:
+        """The layer's output."""
+
+    def mask(self, masks: tuple[Tensor | None, ...], *values: Tensor) -> Tensor | None:
+        """The output's mask; by default a layer ends it."""
+        return None
+
+    def run(
+        self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
+    ) -> tuple[Signal, ...]:
+        """The outputs; lost where an input is lost."""
+        lost = next((signal for signal in inputs if signal.value is None), None)
+        if lost is not None:
+            return (lost,)
+        values = tuple(signal.value for signal in inputs if signal.value is not None)
+        masks = tuple(signal.mask for signal in inputs)
+        try:
+            return (Signal(self(*values), self.mask(masks, *values)),)
+        except (RuntimeError, IndexError) as error:
+            shapes = ", ".join(str(tuple(value.shape)) for value in values)
+            reason = f"{self.spec.name}: {self.spec.kind} does not take {shapes} ({error})"
+            return (Signal(None, lost=reason),)
+
+    def not_analysed(self) -> list[NotAnalysed]:
+        """Recurrent layers within that were found but not rebuilt."""
+        return []
+
+    def _keep(self, name: str, array: Array) -> None:
+        self.register_buffer(name, torch.tensor(array, dtype=torch.float32).contiguous())
+
+
+class PassesMask:
+    """For layers whose output has the input's mask."""
+
+    def mask(self, masks: tuple[Tensor | None, ...], *values: Tensor) -> Tensor | None:
+        """The first input's mask."""
+        return masks[0]
+
+
+class Unknown(Layer):
+    """A layer that is not rebuilt; everything behind it is lost, with the reason."""
+
+    reason: str = ""
+
+    def forward(self, *values: Tensor) -> Tensor:
+        raise NotImplementedError(self.reason)
+
+    def run(
+        self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
+    ) -> tuple[Signal, ...]:
+        return (Signal(None, lost=self.reason),)
+
+    def not_analysed(self) -> list[NotAnalysed]:
+        return [NotAnalysed(name=self.spec.name, kind=self.spec.kind, reason=self.reason)]
+
+
+def layer_class(kind: str) -> type[Layer] | None:
+    """The class that rebuilds Keras's `kind`, if any does."""
+    return registry.classes("rnndiag.layers", Layer).get(kind)
+
+
+def build(spec: LayerSpec) -> Layer:
+    """Rebuild one layer; one that cannot be rebuilt becomes `Unknown` with the reason."""
+    found = layer_class(spec.kind)
+    reason = spec.problem
+    if reason is None and found is not None:
+        try:
+            return found(spec)
+        except (CannotRebuild, UnknownActivation, UnfitWeights) as error:
+            reason = str(error)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            reason = f"its configuration or arrays are not as expected ({error!r})"
+    unknown = Unknown(spec)
+    unknown.reason = f"{spec.name}: {spec.kind}: {reason or 'custom or unsupported layer'}"
+    return unknown

@@ -1,0 +1,37 @@
+"""Dense: activation(x @ kernel + bias) along the last axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from rnndiag.activations import activation
+from rnndiag.layers.base import Layer, PassesMask
+from rnndiag.records import LayerSpec
+
+
+class Dense(PassesMask, Layer):
+    """A fully connected layer; ``nn.Linear`` in a state dict."""
+
+    kinds = ("Dense", "TimeDistributedDense")
+    kernel: Tensor
+    bias: Tensor | None
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self._keep("kernel", spec.weights[0])
+        if len(spec.weights) > 1:
+            self._keep("bias", spec.weights[1])
+        else:
+            self.bias = None
+        self.activation = activation(spec.config.get("activation"), spec.writer)
+
+    @classmethod
+    def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
+        return (True, True) if config.get("use_bias", True) else (True,)
+
+    def forward(self, *values: Tensor) -> Tensor:
+        y = values[0] @ self.kernel
+        return self.activation(y if self.bias is None else y + self.bias)

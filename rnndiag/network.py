@@ -1,0 +1,53 @@
+"""The network of a graph, rebuilt in torch, and what it did on a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnndiag.layers.base import Recorder, Signal
+from rnndiag.layers.model import Model
+from rnndiag.records import Graph, LayerSpec, NotAnalysed, Writer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One forward pass: the outputs and every use of a recurrent layer."""
+
+    outputs: tuple[Signal, ...]
+    recorder: Recorder
+
+
+class Network:
+    """A graph that runs; in evaluation mode, on one device."""
+
+    def __init__(self, graph: Graph, device: torch.device) -> None:
+        spec = LayerSpec(
+            name="", kind="Model", config={}, writer=Writer(framework="keras"), graph=graph
+        )
+        self.graph = graph
+        self.device = device
+        self.model = Model(spec).to(device).eval()
+
+    @property
+    def not_analysed(self) -> tuple[NotAnalysed, ...]:
+        """Layers that were not rebuilt."""
+        return tuple(self.model.not_analysed())
+
+    def run(
+        self, inputs: tuple[Tensor, ...], masks: tuple[Tensor | None, ...], seed: int, steps: int
+    ) -> Pass:
+        """Run one batch; layers whose input is unknown are fed noise of `steps` timesteps."""
+        recorder = Recorder(
+            generator=torch.Generator().manual_seed(seed),
+            batch=inputs[0].shape[0],
+            timesteps=steps,
+            device=self.device,
+        )
+        signals = tuple(
+            Signal(value.to(self.device), None if mask is None else mask.to(self.device))
+            for value, mask in zip(inputs, masks, strict=True)
+        )
+        return Pass(outputs=self.model.run(signals, (), recorder), recorder=recorder)

@@ -1,0 +1,32 @@
+"""A folder of modules becomes a named table: adding an entry is adding a file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+
+@cache
+def modules(package: str) -> dict[str, ModuleType]:
+    """Import every public module of `package`; module name → module, sorted by name.
+
+    Names that start with an underscore, and ``base``, hold what the others share.
+    """
+    folder = importlib.import_module(package).__path__
+    names = sorted(info.name for info in pkgutil.iter_modules(folder))
+    public = [name for name in names if not name.startswith("_") and name != "base"]
+    return {name: importlib.import_module(f"{package}.{name}") for name in public}
+
+
+@cache
+def classes(package: str, base: type) -> dict[str, type]:
+    """Table of the subclasses of `base` in `package`, by each name in their ``kinds``."""
+    table: dict[str, type] = {}
+    for module in modules(package).values():
+        for value in vars(module).values():
+            defined_here = isinstance(value, type) and value.__module__ == module.__name__
+            if defined_here and issubclass(value, base):
+                table.update(dict.fromkeys(value.kinds, value))  # type: ignore[attr-defined]
+    return table

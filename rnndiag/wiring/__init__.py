@@ -1,0 +1,16 @@
+"""Wiring: who feeds whom. One file a kind of content; a checkpoint becomes a graph."""
+
+from __future__ import annotations
+
+from rnndiag.records import Checkpoint, Graph, KerasModel, Options
+
+
+def wire(checkpoint: Checkpoint, options: Options) -> Graph:
+    """The network's graph: exact from a configuration, assumed or isolated without one."""
+    if isinstance(checkpoint.content, KerasModel):
+        from rnndiag.wiring import keras_config
+
+        return keras_config.graph(checkpoint, checkpoint.content)
+    from rnndiag.wiring import state_dict
+
+    return state_dict.graph(checkpoint, checkpoint.content, options)
