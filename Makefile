@@ -1,0 +1,39 @@
+# Everything runs in a virtual environment of its own, made on first use.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint types readme readme-check samples clean
+
+demo: $(READY)  ## Inspect a sample: the whole job on one screen
+	$(BIN)/rnndiag inspect samples/recall_chrono.pt --probe samples/recall_chrono.probe.npz
+
+test: $(READY)  ## Run the tests
+	$(BIN)/python -m pytest -n 2
+
+check: lint types readme-check test  ## All that must be green before a change lands
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+readme: $(READY)  ## Write the generated parts of the README again
+	$(BIN)/cog -r README.md
+
+readme-check: $(READY)
+	$(BIN)/cog --check README.md
+
+samples: $(READY)  ## Train the samples again (minutes)
+	$(BIN)/python samples/train.py
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
