@@ -132,6 +132,8 @@ class Call:
     index: int = 0
     inputs: tuple[Ref, ...] = ()
     initial_state: tuple[Ref, ...] = ()
+    mask: Ref | None = None
+    """A mask that the call is given by hand, in the place of the input's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,11 +244,15 @@ class LayerRun:
     """(B, T, H) total gradient of the chosen cotangent; 0 at masked steps."""
     dL_dc: Array | None
     """(B, T, H) as autograd gives it for c_t, the path c_t → h_t of the same step included."""
+    gamma: Array | None = None
+    """(B, T, H) dL/dc_t without that path: (h_t, c_t) as independent coordinates."""
     loss_log_norm: Array | None = None
     """(B, T) natural logarithm of ‖(δ, γ)‖ of the loss; None without a loss."""
     isolated: str | None = None
     """Why the layer was fed with noise instead of what the network feeds it."""
     stateful: bool = False
+    seeds: int = 1
+    """How many made-up probes are stacked along B, each as many samples as the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,6 +290,11 @@ class Skipped:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Failed(Skipped):
+    """A measurement that broke: whoever reads the report goes on as if it were skipped."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerReport:
     """One recurrent layer and direction in the report."""
 
@@ -294,9 +305,11 @@ class LayerReport:
     input_size: int | None
     hidden_size: int | None
     analysed: bool
+    call: int = 0
+    """Which use of a shared layer this is."""
     reason: str | None = None
     measurements: Mapping[str, Any] = field(default_factory=dict)
-    """Measurement name → its fact (a frozen dataclass) or `Skipped`."""
+    """Measurement name → its fact, or `Skipped` or `Failed` with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
