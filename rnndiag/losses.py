@@ -1,91 +1,217 @@
-"""Losses as Keras means them: the mean over the batch of each sample's own mean.
+"""Losses as Keras means them, and which of them is sent back.
 
-With targets of the outputs' shape that is the mean over all elements; the cross-entropies
-sum over the classes and average over everything else.
+Each gives one value for each sample, or each sample's timestep; training takes their mean,
+over the real timesteps where the output has a mask. So do the losses of PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rnndiag.errors import BadOption, BadProbe
-from rnndiag.records import Array
+from rnndiag.records import Array, Options, TrainingFact
 
 _EPSILON = 1e-7
 """Keras clips probabilities to [1e-7, 1 - 1e-7]."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+"""Output (B, …, C) and targets, (B, …, C) or the classes (B, …), to a value for each (B, …)."""
 
 
 def _mse(y: Tensor, target: Tensor) -> Tensor:
-    return (y - target).square().mean()
+    return (y - target).square().mean(-1)
 
 
 def _mae(y: Tensor, target: Tensor) -> Tensor:
-    return (y - target).abs().mean()
+    return (y - target).abs().mean(-1)
 
 
 def _binary_crossentropy(y: Tensor, target: Tensor) -> Tensor:
     p = y.clamp(_EPSILON, 1 - _EPSILON)
-    return -(target * p.log() + (1 - target) * (1 - p).log()).mean()
+    return -(target * p.log() + (1 - target) * (1 - p).log()).mean(-1)
+
+
+def _binary_crossentropy_from_logits(y: Tensor, target: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(y, target, reduction="none").mean(-1)
 
 
 def _categorical_crossentropy(y: Tensor, target: Tensor) -> Tensor:
-    p = (y / y.sum(-1, keepdim=True)).clamp(_EPSILON, 1 - _EPSILON)
-    return -(target * p.log()).sum(-1).mean()
+    return -(target * _log_probabilities(y)).sum(-1)
+
+
+def _categorical_crossentropy_from_logits(y: Tensor, target: Tensor) -> Tensor:
+    return -(target * y.log_softmax(-1)).sum(-1)
 
 
 def _sparse_categorical_crossentropy(y: Tensor, target: Tensor) -> Tensor:
-    p = y.clamp(_EPSILON, 1 - _EPSILON)
-    p = p / p.sum(-1, keepdim=True)
-    index = target.long()
-    index = index if index.dim() == y.dim() else index.unsqueeze(-1)
-    return -p.gather(-1, index).log().mean()
+    return -_log_probabilities(y).gather(-1, target.unsqueeze(-1)).squeeze(-1)
 
 
+def _sparse_categorical_crossentropy_from_logits(y: Tensor, target: Tensor) -> Tensor:
+    return -y.log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+
+
+def _log_probabilities(y: Tensor) -> Tensor:
+    return (y / y.sum(-1, keepdim=True)).clamp(_EPSILON, 1 - _EPSILON).log()
+
+
+WITHOUT_TARGETS = "mean_square"
 LOSSES: dict[str, Loss] = {
     "mse": _mse,
     "mae": _mae,
     "binary_crossentropy": _binary_crossentropy,
+    "binary_crossentropy_from_logits": _binary_crossentropy_from_logits,
     "categorical_crossentropy": _categorical_crossentropy,
+    "categorical_crossentropy_from_logits": _categorical_crossentropy_from_logits,
     "sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
+    "sparse_categorical_crossentropy_from_logits": _sparse_categorical_crossentropy_from_logits,
+}
+_SYNONYMS = {
+    "meansquarederror": "mse",
+    "mseloss": "mse",
+    "meanabsoluteerror": "mae",
+    "l1loss": "mae",
+    "bce": "binary_crossentropy",
+    "bceloss": "binary_crossentropy",
+    "bcewithlogitsloss": "binary_crossentropy_from_logits",
+    "crossentropyloss": "sparse_categorical_crossentropy_from_logits",
 }
 
 
+# ---------------------------------------------------------------- which loss
+
+
+def choose(options: Options, training: Sequence[TrainingFact]) -> Options:
+    """The options with the loss to send back: the one asked for, else the one trained with.
+
+    Without targets there is none by default. Raises `BadOption` where the loss is not known,
+    or needs targets.
+    """
+    if options.loss is None:
+        return options if options.targets is None else replace(options, loss=_trained(training))
+    name = _known(options.loss)
+    if name is None:
+        raise BadOption(f"--loss {options.loss}: no loss that rnndiag knows", _choices())
+    if name != WITHOUT_TARGETS and options.targets is None:
+        raise BadOption(f"--loss {options.loss} needs targets", "give them with --targets FILE")
+    return replace(options, loss=name)
+
+
+def _trained(training: Sequence[TrainingFact]) -> str:
+    """The loss that the checkpoint tells of."""
+    names = {name for fact in training if fact.name == "loss" for name in _names(fact.value)}
+    known = {_known(name) for name in names}
+    if not names:
+        raise BadOption("--targets: the checkpoint does not tell its loss", _choices())
+    if len(known) == 1 and (only := known.pop()) is not None:
+        return only
+    raise BadOption(
+        f"--targets: the network was trained with {', '.join(sorted(names))}, "
+        "which rnndiag does not send back by itself",
+        _choices(),
+    )
+
+
+def _choices() -> str:
+    return f"choose a --loss: {', '.join((WITHOUT_TARGETS, *LOSSES))}"
+
+
+def _known(name: str) -> str | None:
+    """The loss by any of its names: ``MeanSquaredError``, ``mean_squared_error``, ``MSE``."""
+    flat = {known.replace("_", ""): known for known in (WITHOUT_TARGETS, *LOSSES)}
+    return {**flat, **_SYNONYMS}.get(name.rsplit(">", 1)[-1].replace("_", "").lower())
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Every name in a fact: networks with several outputs have a list or a dictionary."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _names(item)
+
+
+# ---------------------------------------------------------------- its value
+
+
 def loss_value(
-    outputs: Sequence[Tensor], targets: Sequence[Array], name: str | None
+    outputs: Sequence[Tensor],
+    targets: Sequence[Array],
+    name: str | None,
+    masks: Sequence[Tensor | None] = (),
 ) -> Tensor | None:
-    """The loss to send back; None where none was asked for.
+    """The loss to send back, a scalar; None where none was asked for.
 
     ``mean_square`` takes no targets: the mean of the squared outputs. Several outputs'
-    losses are summed. Raises `BadOption` or `BadProbe`.
+    losses are summed. `masks` (B, T) tell each output's real timesteps. Raises `BadOption`
+    where the outputs are not known, `BadProbe` where targets do not fit them.
     """
     if name is None:
         return None
     if not outputs:
-        raise BadOption("no loss can be sent back: the network's output is not known",
-                        "leave --loss and --targets out")
-    if name == "mean_square":
-        return sum((y.square().mean() for y in outputs[1:]), outputs[0].square().mean())
+        raise BadOption(
+            "no loss can be sent back: the network's output is not known",
+            "leave --loss and --targets out",
+        )
+    if name == WITHOUT_TARGETS:
+        return torch.stack([y.square().mean() for y in outputs]).sum()
     if len(targets) != len(outputs):
-        raise BadProbe(f"loss {name} needs targets for {len(outputs)} outputs, not {len(targets)}",
-                       "give them with --targets FILE")
-    terms = [_term(name, y, target) for y, target in zip(outputs, targets, strict=True)]
-    return sum(terms[1:], terms[0])
+        raise BadProbe(
+            f"loss {name} needs targets for {len(outputs)} outputs, not for {len(targets)}",
+            "name one array for each output with --targets-key",
+        )
+    aligned = [_aligned(name, y, target) for y, target in zip(outputs, targets, strict=True)]
+    values = map(LOSSES[name], outputs, aligned)
+    padded = (*masks, *[None] * (len(outputs) - len(masks)))
+    return torch.stack([_mean(v, mask) for v, mask in zip(values, padded, strict=True)]).sum()
 
 
-def _term(name: str, y: Tensor, array: Array) -> Tensor:
-    target = torch.from_numpy(array).to(y.device)
-    wanted = tuple(y.shape[:-1]) if name.startswith("sparse") else tuple(y.shape)
-    if tuple(target.shape) not in (wanted, (*wanted, 1)):
-        if tuple(target.shape) != wanted[: target.dim()] or wanted[target.dim() :] != (1,):
-            raise BadProbe(
-                f"the targets have shape {tuple(target.shape)}, but loss {name} needs {wanted}"
-            )
-        target = target.unsqueeze(-1)
-    if not name.startswith("sparse"):
-        target = target.to(y.dtype).reshape(y.shape)
-    return LOSSES[name](y, target)
+def _aligned(name: str, y: Tensor, array: Array) -> Tensor:
+    """The targets in the shape and type that the loss takes; a last axis of 1 may lack."""
+    sparse = name.startswith("sparse")
+    wanted = tuple(y.shape[:-1] if sparse else y.shape)
+    if _without_ones(array.shape) != _without_ones(wanted):
+        raise _unfit(name, array.shape, wanted)
+    target = torch.from_numpy(array).to(y.device).reshape(wanted)
+    if not sparse:
+        return target.to(y.dtype)
+    return _classes(target, y.shape[-1])
+
+
+def _unfit(name: str, shape: Sequence[int], wanted: Sequence[int]) -> BadProbe:
+    other = name.removeprefix("sparse_") if name.startswith("sparse") else f"sparse_{name}"
+    return BadProbe(
+        f"the targets have shape {shape}, but loss {name} takes {wanted} for this output",
+        f"or is it --loss {other}?" if other in LOSSES else "check which array is the target",
+    )
+
+
+def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape without its last axes of size 1."""
+    kept = tuple(shape)
+    while kept and kept[-1] == 1:
+        kept = kept[:-1]
+    return kept
+
+
+def _classes(target: Tensor, count: int) -> Tensor:
+    bad = target[(target < 0) | (target >= count) | (target != target.floor())]
+    if len(bad):
+        raise BadProbe(
+            f"the targets hold {bad[0].item():g}, but the output has classes 0 to {count - 1}",
+            "sparse_categorical_crossentropy takes class numbers",
+        )
+    return target.long()
+
+
+def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    if mask is None or mask.shape != values.shape[:2]:
+        return values.mean()
+    real = mask.reshape(*mask.shape, *[1] * (values.dim() - 2)).expand_as(values)
+    return torch.where(real, values, 0.0).sum() / real.sum().clamp(min=1)
