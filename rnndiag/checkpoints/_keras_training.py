@@ -102,10 +102,15 @@ def _compile_facts(training: Mapping[str, Any]) -> Iterator[TrainingFact]:
 
 
 def _loss_name(loss: Any) -> Any:
-    """A loss by its name where it is stored as an object."""
-    if isinstance(loss, Mapping) and "class_name" in loss:
-        config = loss.get("config")
-        if isinstance(config, str):
-            return config
-        return (config or {}).get("name") or loss["class_name"]
-    return loss
+    """Losses by name where they are stored as objects; several in their list or dictionary."""
+    if isinstance(loss, list):
+        return [_loss_name(item) for item in loss]
+    if not isinstance(loss, Mapping):
+        return loss
+    if "class_name" not in loss:
+        return {key: _loss_name(item) for key, item in loss.items()}
+    config = loss.get("config") or {}
+    if not isinstance(config, Mapping):
+        return config
+    name = config.get("name") or loss["class_name"]
+    return f"{name}_from_logits" if config.get("from_logits") else name

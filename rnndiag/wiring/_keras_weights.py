@@ -7,10 +7,11 @@ writers leave that out, and there the places count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rnndiag.layers.base import layer_class
+from rnndiag.layers.recurrent import Recurrent
 from rnndiag.records import NamedArray
 
 Config = Mapping[str, Any]
@@ -18,54 +19,89 @@ Named = tuple[str, Config]
 Split = dict[str, tuple[NamedArray, ...]]
 
 
-def split(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split:
-    """Give each named layer its arrays in stored order."""
-    return _by_name([name for name, _ in layers], arrays) or _by_place(layers, arrays)
+def split(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split | None:
+    """Give each named layer its arrays in stored order; None where neither way tells."""
+    return _by_name(layers, arrays) or _by_place(layers, arrays)
 
 
-def _by_name(names: Sequence[str], arrays: Sequence[NamedArray]) -> Split | None:
-    """By the one layer that each array's path names; None where some path names none."""
-    found: dict[str, list[NamedArray]] = {name: [] for name in names}
+def variables(layer: Config) -> tuple[bool, ...] | None:
+    """Whether each array of a layer is trainable, in the order in which it is stored alone.
+
+    None for a layer that is not Keras's own, or not rebuilt here.
+    """
+    own = layer["config"]
+    flags = _variables(str(layer["class_name"]), own)
+    frozen = isinstance(own, Mapping) and own.get("trainable") is False
+    return (False,) * len(flags) if flags is not None and frozen else flags
+
+
+def cells_in(cell: Config) -> Iterator[Config]:
+    """The cells of an ``RNN``: one, or those of a stack."""
+    if cell.get("class_name") == "StackedRNNCells":
+        for inner in cell["config"]["cells"]:
+            yield from cells_in(inner)
+    else:
+        yield cell
+
+
+def by_cell(cells: Sequence[Config], arrays: Sequence[NamedArray]) -> list[Sequence[NamedArray]]:
+    """Each stacked cell's arrays, which follow one another."""
+    shares = []
+    for cell in cells:
+        count = len(Recurrent.variables(cell["config"]))
+        shares.append(arrays[:count])
+        arrays = arrays[count:]
+    return shares
+
+
+def _by_name(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split | None:
+    """By the one layer that each array's path names; None where that does not come out."""
+    found: dict[str, list[NamedArray]] = {name: [] for name, _ in layers}
     for array in arrays:
         owners = [part for part in array.name.split("/")[:-1] if part in found]
         if len(owners) != 1:
             return None
         found[owners[0]].append(array)
+    for name, config in layers:
+        flags = variables(config)
+        if flags is not None and len(flags) != len(found[name]):
+            return None
     return {name: tuple(own) for name, own in found.items()}
 
 
-def _by_place(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split:
-    """By each layer's number of trainable and other arrays."""
-    flags = {name: _flags(config) for name, config in layers}
-    order = [name for value in (True, False) for name in flags for f in flags[name] if f is value]
-    unknown = [name for name, config in layers if _kind(config) is None]
-    if unknown:
-        # What the known layers leave over, as far as one custom layer is concerned.
-        order[len(order) :] = [unknown[0]] * max(0, len(arrays) - len(order))
-    found: dict[str, list[NamedArray]] = {name: [] for name in flags}
-    for name, array in zip(order, arrays, strict=False):
+def _by_place(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split | None:
+    """By each layer's number of trainable and other arrays; None where they do not add up."""
+    flags = [(name, flag) for name, config in layers for flag in variables(config) or ()]
+    order = [name for wanted in (True, False) for name, flag in flags if flag is wanted]
+    if len(order) != len(arrays):
+        return None
+    found: dict[str, list[NamedArray]] = {name: [] for name, _ in layers}
+    for name, array in zip(order, arrays, strict=True):
         found[name].append(array)
     return {name: tuple(own) for name, own in found.items()}
 
 
-def _kind(config: Config) -> type | None:
-    return layer_class(str(config["class_name"]).rsplit(">", 1)[-1])
-
-
-def _flags(config: Config) -> tuple[bool, ...]:
-    """Whether each array of a layer is trainable, in the order it would be stored alone."""
-    own = config["config"]
+def _variables(kind: str, own: Any) -> tuple[bool, ...] | None:
+    """The same, as if the layer itself were not frozen."""
     inner = own.get("layers") if isinstance(own, Mapping) else own
     if inner is not None:
-        parts = [flag for layer in inner for flag in _flags(layer)]
-        flags = (*(f for f in parts if f), *(f for f in parts if not f))
-    elif isinstance(own.get("layer"), Mapping) and config["class_name"] != "Bidirectional":
-        flags = _flags(own["layer"])
-    elif isinstance(own.get("cell"), Mapping):
-        cells = own["cell"]["config"].get("cells", [own["cell"]])
-        flags = tuple(flag for cell in cells for flag in _flags(cell))
-    else:
-        found = layer_class(str(config["class_name"]).rsplit(">", 1)[-1])
-        flags = found.variables(own) if found else ()
-    trainable = not isinstance(own, Mapping) or own.get("trainable", True)
-    return flags if trainable else (False,) * len(flags)
+        return _trainable_first(_joined(inner))
+    if kind == "Bidirectional":
+        return _joined([own["layer"], own.get("backward_layer") or own["layer"]])
+    if isinstance(own.get("layer"), Mapping):
+        return variables(own["layer"])
+    if kind == "RNN":
+        cells = list(cells_in(own["cell"]))
+        return tuple(flag for cell in cells for flag in Recurrent.variables(cell["config"]))
+    found = layer_class(kind)
+    return found.variables(own) if found is not None else None
+
+
+def _joined(layers: Sequence[Config]) -> tuple[bool, ...] | None:
+    each = [variables(layer) for layer in layers if layer["class_name"] != "InputLayer"]
+    known = [flags for flags in each if flags is not None]
+    return tuple(flag for flags in known for flag in flags) if len(known) == len(each) else None
+
+
+def _trainable_first(flags: tuple[bool, ...] | None) -> tuple[bool, ...] | None:
+    return None if flags is None else tuple(sorted(flags, reverse=True))

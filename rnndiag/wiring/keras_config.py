@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from rnndiag.errors import UnsupportedCheckpoint
+from rnndiag.errors import UnreadableCheckpoint, UnsupportedCheckpoint
 from rnndiag.records import (
-    Array,
     Call,
     Checkpoint,
     Graph,
@@ -22,24 +22,51 @@ from rnndiag.records import (
     Ref,
     Writer,
 )
-from rnndiag.wiring._keras_nodes import Node, nodes_of, output_refs
-from rnndiag.wiring._keras_weights import split
+from rnndiag.wiring._keras_nodes import calls_of, refs
+from rnndiag.wiring._keras_order import resolved
+from rnndiag.wiring._keras_weights import by_cell, cells_in, split, variables
 
 Config = Mapping[str, Any]
+Arrays = Sequence[NamedArray]
+Stored = Mapping[str, Arrays]
+
 _MODELS = ("Sequential", "Functional", "Model")
-_CELLS = {"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "SimpleRNN"}
 
 
 def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
-    """The graph of a whole model; every layer with its arrays."""
-    if not _layer_configs(model.config):
-        kind = model.config.get("class_name", "?")
-        raise UnsupportedCheckpoint(
-            f"{checkpoint.path}: the configuration of {kind} lists no layers "
-            "(a subclassed model: its wiring is Python code)",
-            "save it as a Sequential or functional model",
-        )
-    return _Builder(checkpoint.writer).model_graph(model.config, dict(model.weights))
+    """The graph of a whole model; every layer with its arrays.
+
+    Raises `UnsupportedCheckpoint` where the configuration has no layers, and
+    `UnreadableCheckpoint` where it makes no sense or a layer's arrays are missing.
+    """
+    kind = model.config.get("class_name", "?")
+    try:
+        if not _layer_configs(model.config):
+            raise UnsupportedCheckpoint(
+                f"{checkpoint.path}: the configuration of {kind} lists no layers "
+                "(a subclassed model: its wiring is Python code)",
+                "save it as a Sequential or functional model",
+            )
+        built = _Builder(checkpoint.writer).whole(model)
+    except _MissingArrays as error:
+        raise UnreadableCheckpoint(
+            f"{checkpoint.path}: damaged or incomplete: {error}",
+            "was the save interrupted? copy or save it again",
+        ) from error
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise UnreadableCheckpoint(
+            f"{checkpoint.path}: the model's configuration is not as Keras writes it "
+            f"({type(error).__name__}: {error})",
+            "was it edited by hand? save the model again",
+        ) from error
+    if kind in _MODELS:
+        return built
+    note = f"{kind} is a custom class: its layers are taken as its configuration wires them"
+    return replace(built, notes=(*built.notes, note))
+
+
+class _MissingArrays(ValueError):
+    """A layer that has weights in Keras has none in the file."""
 
 
 def _layer_configs(config: Config) -> list[Config]:
@@ -49,8 +76,34 @@ def _layer_configs(config: Config) -> list[Config]:
     return [layer for layer in layers or [] if isinstance(layer, Mapping)]
 
 
-def _name(layer: Config) -> str:
-    return str(layer["config"].get("name") or layer.get("name"))
+def _is_functional(config: Config) -> bool:
+    return isinstance(config["config"], Mapping) and "output_layers" in config["config"]
+
+
+def _named(configs: Sequence[Config], stored: Sequence[str] = ()) -> list[tuple[str, Config]]:
+    """Each layer with its name, of which old nested Sequential models have none.
+
+    Those get the stored name at their place, where there is one.
+    """
+    in_place = len(stored) == len(configs)
+    named = []
+    for place, config in enumerate(configs):
+        own = config["config"]
+        name = (own.get("name") if isinstance(own, Mapping) else None) or config.get("name")
+        made_up = stored[place] if in_place else f"{config['class_name'].lower()}_{place}"
+        named.append((str(name or made_up), config))
+    return named
+
+
+def _foreign(config: Config) -> str | None:
+    """Why a layer is not one of Keras's own, as far as its writer tells."""
+    module, registered = config.get("module"), config.get("registered_name")
+    if isinstance(module, str) and "ops" in module.split("."):
+        return "an operation instead of a layer"
+    custom = isinstance(registered, str) and ">" in registered
+    if isinstance(module, str) and not module.startswith(("keras", "tf_keras", "tensorflow")):
+        custom = True
+    return "a custom class" if custom else None
 
 
 class _Builder:
@@ -58,188 +111,142 @@ class _Builder:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
+        numbers, tensorflow = writer.numbers, "tf" in (writer.version or "")
+        # Both wrapped layers zero masked steps of a sequence since tf.keras 1.13.
+        self.bidirectional_zeroes = numbers >= ((2, 2) if tensorflow else (2, 4))
+        # Stacked cells gave their states from the last cell to the first.
+        self.last_cell_first = (2,) <= numbers < (2, 2, 3) and not tensorflow
 
-    def model_graph(self, config: Config, weights: dict[str, tuple[NamedArray, ...]]) -> Graph:
-        """A model's graph, from the arrays of each of its layers."""
-        configs = _layer_configs(config)
-        layers = {_name(c): self.spec(c, weights.get(_name(c), ())) for c in configs}
-        if isinstance(config["config"], Mapping) and "output_layers" in config["config"]:
-            return self._functional(config["config"], configs, layers)
-        return self._sequential(configs, layers)
+    def whole(self, model: KerasModel) -> Graph:
+        """The graph of what a file holds; every layer must have its arrays."""
+        layers = _named(_layer_configs(model.config), list(model.weights))
+        for name, config in layers:
+            if variables(config) and not model.weights.get(name):
+                raise _MissingArrays(f"layer {name!r} ({config['class_name']}) has no arrays")
+        return self.model_graph(model.config, layers, model.weights, "")
 
-    def spec(self, config: Config, arrays: Sequence[NamedArray]) -> LayerSpec:
+    def model_graph(
+        self, config: Config, layers: Sequence[tuple[str, Config]], stored: Stored, path: str
+    ) -> Graph:
+        """A model's graph; `path` stands before the names of its layers."""
+        specs = {name: self.spec(c, stored.get(name, ()), path + name) for name, c in layers}
+        if _is_functional(config):
+            return self._functional(config["config"], layers, specs)
+        return self._sequential(config, specs)
+
+    def spec(self, config: Config, arrays: Arrays, name: str) -> LayerSpec:
         """One layer; wrappers and nested models with what is inside them."""
-        kind, own = str(config["class_name"]).rsplit(">", 1)[-1], config["config"]
-        if kind in _MODELS or _layer_configs(config):
-            return self._nested(config, arrays)
-        if kind == "Bidirectional":
-            return self._bidirectional(config, arrays)
-        if kind == "RNN":
-            return self._rnn(config, arrays)
-        if kind == "InputLayer":
-            own = {**own, "batch_shape": own.get("batch_shape") or own.get("batch_input_shape")}
-        inner = (self.spec(own["layer"], arrays),) if _is_wrapper(own) else ()
-        return self._plain(config, kind, own, [a.array for a in arrays], inner=inner)
-
-    def _plain(
-        self,
-        config: Config,
-        kind: str,
-        own: Config,
-        arrays: Sequence[Array],
-        *,
-        inner: tuple[LayerSpec, ...] = (),
-    ) -> LayerSpec:
-        return LayerSpec(
-            name=_name(config),
+        kind, own = str(config["class_name"]), config["config"]
+        if kind in _MODELS or _is_functional(config):
+            return self._nested(config, arrays, name)
+        plain = LayerSpec(
+            name=name,
             kind=kind,
             config=own,
             writer=self.writer,
-            weights=tuple(arrays),
-            inner=inner,
+            weights=tuple(named.array for named in arrays),
+            problem=_foreign(config),
         )
+        if plain.problem is None and kind == "Bidirectional":
+            return self._bidirectional(plain, own, arrays)
+        if plain.problem is None and kind == "RNN":
+            return self._rnn(plain, own, arrays)
+        if kind == "InputLayer":
+            shape = own.get("batch_shape") or own.get("batch_input_shape")
+            return replace(plain, config={**own, "batch_shape": shape})
+        if isinstance(own.get("layer"), Mapping) and "class_name" in own["layer"]:
+            return replace(plain, inner=(self.spec(own["layer"], arrays, name),))
+        return plain
 
-    def _nested(self, config: Config, arrays: Sequence[NamedArray]) -> LayerSpec:
-        layers = [(_name(c), c) for c in _layer_configs(config)]
+    def _nested(self, config: Config, arrays: Arrays, name: str) -> LayerSpec:
+        layers = _named(_layer_configs(config))
         weights = split(layers, arrays)
-        return LayerSpec(
-            name=_name(config) if isinstance(config["config"], Mapping) else str(config["name"]),
-            kind="Model",
-            config={},
-            writer=self.writer,
-            graph=self.model_graph(config, weights),
-        )
+        graph = self.model_graph(config, layers, weights or {}, f"{name}/")
+        if weights is None:
+            reason = f"the {len(arrays)} arrays of {name} cannot be told apart by layer"
+            graph = replace(graph, layers={k: _hidden(s, reason) for k, s in graph.layers.items()})
+        return LayerSpec(name=name, kind="Model", config={}, writer=self.writer, graph=graph)
 
-    def _bidirectional(self, config: Config, arrays: Sequence[NamedArray]) -> LayerSpec:
+    def _bidirectional(self, plain: LayerSpec, own: Config, arrays: Arrays) -> LayerSpec:
         """Both directions: all forward arrays stand before all backward ones."""
-        own, name = config["config"], _name(config)
         forward = own["layer"]
-        mirrored = {**forward["config"], "go_backwards": not forward["config"].get("go_backwards")}
-        backward = own.get("backward_layer") or {**forward, "config": mirrored}
-        half = len(arrays) // 2
-        # Both wrapped layers zero masked steps of a sequence since tf.keras 1.15.
-        zeroes = self.writer.numbers >= (2, 4) or "tf" in (self.writer.version or "")
+        turned = {**forward["config"], "go_backwards": not forward["config"].get("go_backwards")}
+        backward = own.get("backward_layer") or {**forward, "config": turned}
+        flags = variables(forward)
+        count = len(arrays) // 2 if flags is None else len(flags)
         inner = []
-        for layer, own_arrays in ((forward, arrays[:half]), (backward, arrays[half:])):
-            spec = self.spec(layer, own_arrays)
-            zero = zeroes and bool(spec.config.get("return_sequences"))
-            extra = {"zero_output_for_mask": zero}
-            inner.append(replace(spec, config={**spec.config, **extra}, label=name))
-        return self._plain(config, "Bidirectional", own, (), inner=tuple(inner))
+        for layer, share in ((forward, arrays[:count]), (backward, arrays[count:])):
+            spec = self.spec(layer, share, plain.name)
+            zeroes = self.bidirectional_zeroes and bool(spec.config.get("return_sequences"))
+            inner.append(replace(spec, config={**spec.config, "zero_output_for_mask": zeroes}))
+        return replace(plain, weights=(), inner=tuple(inner))
 
-    def _rnn(self, config: Config, arrays: Sequence[NamedArray]) -> LayerSpec:
-        """``RNN(cell)`` is the cell's layer; a stack of cells is a chain of layers."""
-        own, name = config["config"], _name(config)
-        cell = own["cell"]
-        cells = [cell]
-        if cell["class_name"] == "StackedRNNCells":
-            cells = cell["config"]["cells"]
-        # Cells of one name are told apart by their place.
-        weights = split([(str(k), c) for k, c in enumerate(cells)], arrays)
-        specs = []
-        for k, c in enumerate(cells):
-            kind = _CELLS.get(c["class_name"], c["class_name"])
-            last = k == len(cells) - 1
-            merged = {**own, **c["config"], "name": name}
-            merged["return_sequences"] = own.get("return_sequences") if last else True
-            spec = self.spec({"class_name": kind, "config": merged}, weights[str(k)])
-            specs.append(replace(spec, label=name, index=k, name=f"{name}_{k}" if k else name))
-        if len(specs) == 1:
-            return replace(specs[0], label=None)
-        return self._plain(config, "RNN", own, (), inner=tuple(specs))
+    def _rnn(self, plain: LayerSpec, own: Config, arrays: Arrays) -> LayerSpec:
+        """``RNN(cell)``, or a stack of cells; the state's order is the writer's."""
+        cells = list(cells_in(own["cell"]))
+        shares = by_cell(cells, arrays)
+        inner = [
+            LayerSpec(
+                name=f"{plain.name}_l{index}" if len(cells) > 1 else plain.name,
+                label=plain.name,
+                kind=str(cell["class_name"]),
+                config={**own, **cell["config"]},
+                writer=self.writer,
+                weights=tuple(named.array for named in share),
+                index=index,
+                problem=_foreign(cell),
+            )
+            for index, (cell, share) in enumerate(zip(cells, shares, strict=True))
+        ]
+        config = {**own, "reverse_state_order": self.last_cell_first}
+        return replace(plain, config=config, weights=(), inner=tuple(inner))
 
-    def _sequential(self, configs: list[Config], layers: dict[str, LayerSpec]) -> Graph:
+    def _sequential(self, config: Config, specs: dict[str, LayerSpec]) -> Graph:
         """A chain; an input is made up where the first layer only carries its shape."""
-        names = list(layers)
-        if layers[names[0]].kind != "InputLayer":
-            source = self._input_of(configs[0])
-            layers = {source.name: source, **layers}
-            names = list(layers)
+        first = next(iter(specs))
+        if specs[first].kind != "InputLayer":
+            source = self._input_of(config, f"{first}_input")
+            specs = {source.name: source, **specs}
+        names = list(specs)
         calls = tuple(
-            Call(layer=name, inputs=(Ref(layer=before),))
-            for before, name in zip(names, names[1:], strict=False)
+            Call(layer=name, inputs=(Ref(layer=before),)) for before, name in pairwise(names)
         )
-        return Graph(
-            layers=layers,
-            calls=calls,
-            inputs=(Ref(layer=names[0]),),
-            outputs=(Ref(layer=names[-1]),),
-        )
+        outputs = (Ref(layer=names[-1]),)
+        return Graph(layers=specs, calls=calls, inputs=(Ref(layer=names[0]),), outputs=outputs)
 
-    def _input_of(self, first: Config) -> LayerSpec:
+    def _input_of(self, model: Config, name: str) -> LayerSpec:
         """The input that a Sequential's first layer implies; nested models know their own."""
-        own = first["config"]
-        while isinstance(own, list) or "layers" in own:
-            first = (own if isinstance(own, list) else own["layers"])[0]
-            own = first["config"]
-        shape = own.get("batch_input_shape") or own.get("batch_shape")
-        if shape is None and isinstance(own.get("layer"), Mapping):
-            shape = own["layer"]["config"].get("batch_input_shape")
-        shape = shape or first.get("build_config", {}).get("input_shape")
-        config = {"batch_shape": shape, "name": "input", "dtype": own.get("input_dtype")}
-        return LayerSpec(name="input", kind="InputLayer", config=config, writer=self.writer)
+        shape = None
+        while shape is None and (layers := _layer_configs(model)):
+            own = model["config"]
+            shape = own.get("build_input_shape") if isinstance(own, Mapping) else None
+            model = layers[0]
+            shape = _own_shape(model) or shape
+        config = {"batch_shape": shape, "name": name}
+        return LayerSpec(name=name, kind="InputLayer", config=config, writer=self.writer)
 
     def _functional(
-        self, own: Config, configs: list[Config], layers: dict[str, LayerSpec]
+        self, own: Config, layers: Sequence[tuple[str, Config]], specs: dict[str, LayerSpec]
     ) -> Graph:
-        nodes = [node for config in configs for node in nodes_of(_name(config), config)]
-        shift = _index_shift(nodes, own)
-        calls = tuple(
-            Call(
-                layer=node.layer,
-                index=node.index,
-                inputs=tuple(_shifted(ref, shift) for ref in node.inputs),
-                initial_state=tuple(_shifted(ref, shift) for ref in node.initial_state),
-            )
-            for node in nodes
-            if node.inputs
-        )
-        return Graph(
-            layers=layers,
-            calls=_ordered(calls, [name for name, s in layers.items() if s.kind == "InputLayer"]),
-            inputs=output_refs(own["input_layers"]),
-            outputs=tuple(_shifted(ref, shift) for ref in output_refs(own["output_layers"])),
-        )
+        inputs = [name for name, spec in specs.items() if spec.kind == "InputLayer"]
+        calls = [c for name, config in layers if name not in inputs for c in calls_of(name, config)]
+        ordered, outputs = resolved(calls, inputs, refs(own["output_layers"]))
+        return Graph(layers=specs, calls=ordered, inputs=refs(own["input_layers"]), outputs=outputs)
 
 
-def _is_wrapper(own: Config) -> bool:
-    return isinstance(own.get("layer"), Mapping) and "class_name" in own["layer"]
+def _own_shape(layer: Config) -> Any:
+    """The input's shape as a layer's own configuration tells it, batch axis first."""
+    own = layer["config"]
+    if not isinstance(own, Mapping):
+        return None
+    wrapped = own.get("layer")
+    for holder in (own, wrapped.get("config", {}) if isinstance(wrapped, Mapping) else {}):
+        shape = holder.get("batch_shape") or holder.get("batch_input_shape")
+        if shape is not None:
+            return shape
+    return (layer.get("build_config") or {}).get("input_shape")
 
 
-def _index_shift(nodes: Sequence[Node], own: Config) -> dict[str, int]:
-    """By how much each layer's calls are referred to too high.
-
-    Keras before 3 counts the calls of a nested model that owns an input from 1: the rule
-    that worked on all files is that the largest index referred to is too large.
-    """
-    made: dict[str, int] = {}
-    for node in nodes:
-        made[node.layer] = max(made.get(node.layer, 0), node.index + 1)
-    used: dict[str, int] = {}
-    refs = [ref for node in nodes for ref in (*node.inputs, *node.initial_state)]
-    for ref in (*refs, *output_refs(own["output_layers"])):
-        used[ref.layer] = max(used.get(ref.layer, 0), ref.call)
-    return {name: 1 for name, count in made.items() if used.get(name, 0) >= count}
-
-
-def _shifted(ref: Ref, shift: Mapping[str, int]) -> Ref:
-    return Ref(layer=ref.layer, call=ref.call - shift.get(ref.layer, 0), tensor=ref.tensor)
-
-
-def _ordered(calls: Sequence[Call], inputs: Sequence[str]) -> tuple[Call, ...]:
-    """The calls in an order in which each finds its inputs; files do not promise one."""
-    ready = {(name, 0) for name in inputs}
-    waiting, ordered = list(calls), []
-    while waiting:
-        runnable = [
-            call
-            for call in waiting
-            if all((r.layer, r.call) in ready for r in (*call.inputs, *call.initial_state))
-        ]
-        if not runnable:
-            names = ", ".join(sorted({call.layer for call in waiting}))
-            raise UnsupportedCheckpoint(f"the configuration's graph is broken at {names}")
-        ordered += runnable
-        ready |= {(call.layer, call.index) for call in runnable}
-        waiting = [call for call in waiting if call not in runnable]
-    return tuple(ordered)
+def _hidden(spec: LayerSpec, reason: str) -> LayerSpec:
+    """A layer whose arrays are not known; an input needs none."""
+    return spec if spec.kind == "InputLayer" else replace(spec, problem=reason)

@@ -1,0 +1,123 @@
+"""Which of the mappings in a checkpoint is the model: they are nested in many ways."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rnndiag.checkpoints._torch_tensors import is_weight
+from rnndiag.errors import UnsupportedCheckpoint
+
+_DEEPEST = 5
+_TRAINING = re.compile(r"optim|sched|callback|loop|scaler|(^|_)opt(_|$)", re.IGNORECASE)
+"""Keys of what belongs to the training; its buffers have the weights' shapes."""
+_COPY = re.compile(
+    r"(^|[_.])(ema|swa|avg|averaged?|shadow|best|teacher|target)([_.]|$)", re.IGNORECASE
+)
+"""Keys of further copies of the weights beside those that were trained."""
+_CONTAINERS = ("model", "model_state", "model_state_dict", "net", "network", "state_dict")
+_SHOWN = 8
+"""Keys that a message names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The tensors that are the model, and what was chosen among."""
+
+    tensors: Mapping[str, Tensor]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """A mapping of tensors, and the keys that lead to it."""
+
+    keys: tuple[str, ...]
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def path(self) -> str:
+        return ".".join(self.keys)
+
+    @property
+    def recurrent(self) -> bool:
+        return any("weight_hh" in name for name in self.tensors)
+
+    def repeats(self, other: _Candidate) -> bool:
+        """Whether this is another copy of the same network's weights."""
+        alike = _shapes(self.tensors) == _shapes(other.tensors)
+        containers = all(c.keys and c.keys[-1] in _CONTAINERS for c in (self, other))
+        return alike and (containers or bool(_COPY.search(self.path)))
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> Counter[tuple[str, tuple[int, ...]]]:
+    """Last parts of the names with shapes; the copies' prefixes differ."""
+    return Counter((name.rpartition(".")[2], tuple(t.shape)) for name, t in tensors.items())
+
+
+def find_model(path: Path, content: Any) -> Model:
+    """The model's tensors, several networks side by side under their keys.
+
+    Where there are copies, those that were trained are taken before averaged ones.
+    Raises `UnsupportedCheckpoint` where there are no tensors.
+    """
+    candidates = list(_candidates(content, ()))
+    if not candidates:
+        raise _no_state_dict(path, content)
+    recurrent = [candidate for candidate in candidates if candidate.recurrent]
+    chosen: list[_Candidate] = []
+    copies: list[_Candidate] = []
+    for candidate in sorted(recurrent or candidates, key=lambda c: bool(_COPY.search(c.path))):
+        repeated = any(candidate.repeats(other) for other in chosen)
+        (copies if repeated else chosen).append(candidate)
+    if len(chosen) == 1:
+        return Model(tensors=chosen[0].tensors, notes=_notes(chosen, copies))
+    together = {".".join((*c.keys, name)): t for c in chosen for name, t in c.tensors.items()}
+    return Model(tensors=together, notes=_notes(chosen, copies))
+
+
+def _candidates(value: Any, keys: tuple[str, ...]) -> Iterator[_Candidate]:
+    """Mappings of tensors within `value`, none of which belongs to an optimizer."""
+    if len(keys) > _DEEPEST or (isinstance(value, Mapping) and "param_groups" in value):
+        return
+    children = _children(value)
+    own = {name: item for name, item in children.items() if is_weight(item)}
+    if any(tensor.dim() for tensor in own.values()) and isinstance(value, Mapping):
+        yield _Candidate(keys=keys, tensors=own)
+    for name, item in children.items():
+        if not _TRAINING.search(name):
+            yield from _candidates(item, (*keys, name))
+
+
+def _children(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return {name: item for name, item in value.items() if isinstance(name, str)}
+    if isinstance(value, (list, tuple)):
+        return {str(place): item for place, item in enumerate(value)}
+    return {}
+
+
+def _notes(chosen: Sequence[_Candidate], copies: Sequence[_Candidate]) -> tuple[str, ...]:
+    if len(chosen) + len(copies) == 1:
+        return ()
+    used = ", ".join(repr(candidate.path) for candidate in chosen)
+    left = ", ".join(repr(candidate.path) for candidate in copies)
+    return (f"weights from {used}" + (f"; left out as copies: {left}" if left else ""),)
+
+
+def _no_state_dict(path: Path, content: Any) -> UnsupportedCheckpoint:
+    what = f"a {type(content).__name__}"
+    if isinstance(content, Mapping):
+        names = list(map(str, content))
+        more = ", …" if len(names) > _SHOWN else ""
+        what += f" with the keys {', '.join(names[:_SHOWN])}{more}" if names else " that is empty"
+    return UnsupportedCheckpoint(
+        f"{path}: holds no state dict, but {what}",
+        "save the weights: torch.save(model.state_dict(), 'weights.pt')",
+    )

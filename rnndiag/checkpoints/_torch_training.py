@@ -1,0 +1,130 @@
+"""How a network was trained, from what its checkpoint holds beside the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from rnndiag.records import TrainingFact
+
+_SETTINGS = ("hyper_parameters", "hyperparameters", "hparams", "args", "config", "cfg")
+_NO_FACTS = ("pytorch-lightning_version", "hparams_name")
+_ALIASES = {"lr": "learning_rate", "learn_rate": "learning_rate"}
+_NO_SETTINGS = ("params", "foreach", "fused", "capturable", "differentiable", "maximize")
+"""Of a parameter group: what it applies to, and how it is computed."""
+_LONGEST = 200
+"""Of texts and lists: what is longer is no setting."""
+_OPTIMIZERS = {
+    "Adadelta": {"rho"},
+    "Adagrad": {"lr_decay", "initial_accumulator_value"},
+    "NAdam": {"betas", "momentum_decay"},
+    "Adam": {"betas", "amsgrad"},
+    "RMSprop": {"alpha", "centered"},
+    "SGD": {"dampening", "nesterov"},
+}
+"""torch.optim's classes by settings that give them away; a state dict does not name them."""
+
+Facts = Iterator[TrainingFact]
+
+
+def training_facts(content: Any) -> tuple[TrainingFact, ...]:
+    """Progress, hyper-parameters, optimizers and schedulers, in the file's order."""
+    if not isinstance(content, Mapping):
+        return ()
+    return tuple(fact for key, value in content.items() for fact in _facts(str(key), value))
+
+
+def _facts(key: str, value: Any) -> Facts:
+    """The facts of one entry; a list of optimizers or schedulers has several."""
+    if isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            if isinstance(item, Mapping):
+                yield from _facts(f"{key}[{place}]", item)
+    elif not isinstance(value, Mapping):
+        if key not in _NO_FACTS:
+            yield from _fact(key, value, "checkpoint")
+    elif "param_groups" in value:
+        yield from _optimizer(value, key)
+    elif "sched" in key.lower():
+        settings = {name: _plain(item) for name, item in value.items() if _is_told(name, item)}
+        yield TrainingFact(name="lr_scheduler", value=settings, source=key)
+    elif key in _SETTINGS:
+        yield from _settings(value, key, "")
+
+
+def _settings(settings: Mapping[Any, Any], source: str, prefix: str) -> Facts:
+    """Hyper-parameters; those of nested sections with their path."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, source, f"{prefix}{name}.")
+        else:
+            yield from _fact(f"{prefix}{name}", value, source)
+
+
+def _optimizer(state: Mapping[str, Any], source: str) -> Facts:
+    groups = [group for group in state["param_groups"] if isinstance(group, Mapping)]
+    kind = _optimizer_kind(groups[0]) if groups else None
+    if kind is not None:
+        yield TrainingFact(name="optimizer", value=kind, source=source)
+    yield from _buffers(state.get("state"), source)
+    for place, group in enumerate(groups):
+        where = f"{source}.param_groups[{place}]"
+        if isinstance(group.get("params"), list):
+            yield TrainingFact(name="parameters", value=len(group["params"]), source=where)
+        for name, value in group.items():
+            if name not in _NO_SETTINGS:
+                yield from _fact(name, value, where)
+
+
+def _optimizer_kind(group: Mapping[str, Any]) -> str | None:
+    kind = next((name for name, own in _OPTIMIZERS.items() if own <= group.keys()), None)
+    if kind == "Adam":
+        # AdamW shares every setting with Adam; only newer files tell them apart.
+        decoupled = group.get("decoupled_weight_decay")
+        return "Adam or AdamW" if decoupled is None else "AdamW" if decoupled else "Adam"
+    return kind
+
+
+def _buffers(buffers: Any, source: str) -> Facts:
+    """Which running averages the optimizer keeps, and how many steps it made."""
+    if not isinstance(buffers, Mapping):
+        return
+    entries = [entry for entry in buffers.values() if isinstance(entry, Mapping)]
+    names = dict.fromkeys(str(name) for entry in entries for name in entry if name != "step")
+    if names:
+        yield TrainingFact(name="optimizer_buffers", value=list(names), source=source)
+    steps = [entry["step"] for entry in entries if isinstance(entry.get("step"), (int, Tensor))]
+    if steps:
+        yield TrainingFact(name="optimizer_step", value=int(max(steps)), source=source)
+
+
+def _fact(name: str, value: Any, source: str) -> Facts:
+    """A value as a fact, where it is plain enough to be a setting."""
+    if value is not None and _is_plain(value):
+        yield TrainingFact(name=_ALIASES.get(name, name), value=_plain(value), source=source)
+
+
+def _is_told(name: Any, value: Any) -> bool:
+    """Whether a scheduler's attribute is one of its settings."""
+    return not str(name).startswith("_") and name != "verbose" and _is_plain(value)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return value.dim() == 0 and value.device.type == "cpu"
+    if isinstance(value, (list, tuple)):
+        return len(value) <= _LONGEST and all(map(_is_plain, value))
+    if isinstance(value, str):
+        return len(value) <= _LONGEST
+    return value is None or isinstance(value, (bool, int, float))
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold, for one that `_is_plain`."""
+    if isinstance(value, Tensor):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,65 @@
+"""Files of ``torch.save``: zip archives and the older bare pickles, Lightning's among them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rnndiag.checkpoints._torch_load import BROKEN_ZIP, load
+from rnndiag.checkpoints._torch_state import find_model
+from rnndiag.checkpoints._torch_tensors import LazyArrays
+from rnndiag.checkpoints._torch_training import training_facts
+from rnndiag.checkpoints.base import sha256
+from rnndiag.records import Checkpoint, StateDict, Writer
+
+_ZIP = b"PK\x03\x04"
+_FIRST_NAME = slice(30, 286)
+"""Where a zip file's first member has its name."""
+_LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""The pickled number 0x1950a86a20f9469cfc6c, behind the protocol and perhaps a frame."""
+_LIGHTNING = "pytorch-lightning_version"
+
+
+def recognises(path: Path, head: bytes) -> bool:
+    """A zip archive with ``data.pkl``, cut off or not; or the magic number of the bare pickle."""
+    if not head.startswith(_ZIP):
+        return head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]
+    if b"/data.pkl" in head[_FIRST_NAME] or b"/data/" in head[_FIRST_NAME]:
+        return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except BROKEN_ZIP:
+        return False
+
+
+def read(path: Path) -> Checkpoint:
+    """The model's weights, and what the file tells about its training."""
+    with path.open("rb") as file:
+        zipped = file.read(len(_ZIP)) == _ZIP
+    content = load(path, zipped=zipped)
+    model = find_model(path, content)
+    return Checkpoint(
+        path=path,
+        format=_format(content, zipped=zipped),
+        writer=Writer(framework="torch"),
+        size_bytes=path.stat().st_size,
+        sha256=sha256(path),
+        content=StateDict(tensors=LazyArrays(model.tensors, model.tensors.__getitem__)),
+        training=training_facts(content),
+        notes=(*_lightning_note(content), *model.notes),
+    )
+
+
+def _format(content: Any, *, zipped: bool) -> str:
+    if isinstance(content, Mapping) and _LIGHTNING in content:
+        return "lightning-ckpt"
+    return "torch-zip" if zipped else "torch-legacy"
+
+
+def _lightning_note(content: Any) -> tuple[str, ...]:
+    if isinstance(content, Mapping) and _LIGHTNING in content:
+        return (f"written by Lightning {content[_LIGHTNING]}",)
+    return ()

@@ -1,0 +1,150 @@
+"""The order in which a state dict's modules must stand, where only one is possible.
+
+A state dict has no graph. But where every tensor belongs to a module that can be told by its
+names and shapes, and these line up in one way from input to output, that is the network, up
+to what has no weights: activations and pooling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, permutations, product
+
+from rnndiag.records import Array
+from rnndiag.wiring._state_dict_modules import RecurrentModule
+
+Shape = tuple[int, ...]
+
+_LINE = re.compile(r"E?N?(DN?)?R(N?R)*N?D?")
+"""Units in a row by their letters; two dense ones in succession need an unknown activation."""
+_LETTERS = {
+    "Embedding": "E",
+    "Dense": "D",
+    "LayerNormalization": "N",
+    "BatchNormalization": "N",
+    "Recurrent": "R",
+}
+_EMBEDDING = re.compile(r"emb", re.IGNORECASE)
+_DENSE = re.compile(r"linear|dense|fc|proj|out|head|decoder|classif", re.IGNORECASE)
+_LAYER_NORM = re.compile(r"layer_?norm|(^|\.)(norm|ln)\d*([._]|$)", re.IGNORECASE)
+"""Group and instance norms hold the same tensors."""
+_ORDER = ("weight", "bias", "running_mean", "running_var")
+_MOST_UNITS = 6
+"""Whose orders are tried one by one."""
+
+
+class NoChain(ValueError):
+    """The modules do not line up in one way; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One module with weights, and the features that enter and leave it."""
+
+    path: str
+    kind: str
+    """A Keras kind; ``Recurrent`` for a recurrent module."""
+    inputs: int | None
+    """None for token ids."""
+    outputs: int
+    names: tuple[str, ...] = ()
+    module: RecurrentModule | None = None
+
+
+def find_chain(
+    tensors: Mapping[str, Array], modules: Sequence[RecurrentModule], *, ordered: bool
+) -> tuple[Unit, ...]:
+    """The units from input to output; `ordered` if the tensors stand in the code's order.
+
+    Raises `NoChain`.
+    """
+    for module in modules:
+        if module.is_cell or module.problem:
+            what = "a cell, which code calls step by step" if module.is_cell else module.problem
+            raise NoChain(f"{module.path or 'the module'}: {what}")
+    units = _units(tensors, modules)
+    if len(units) == len(modules) == 1:
+        raise NoChain("the file holds one recurrent module and nothing around it")
+    if not ordered and len(units) > _MOST_UNITS:
+        raise NoChain("the file does not keep the order of its modules")
+    orders: Iterable[Sequence[Sequence[Unit]]] = [units] if ordered else permutations(units)
+    found = [line for order in orders for line in product(*order) if _lines_up(line)]
+    if len(found) != 1:
+        how = "in several ways" if found else "in no way"
+        raise NoChain(f"its modules line up {how}: {', '.join(unit[0].path for unit in units)}")
+    return found[0]
+
+
+def _units(
+    tensors: Mapping[str, Array], modules: Sequence[RecurrentModule]
+) -> list[tuple[Unit, ...]]:
+    """Each module's possible readings, in the order of the tensors."""
+    owner = {name: module for module in modules for name in module.names}
+    groups: dict[tuple[str, RecurrentModule | None], list[str]] = {}
+    for name in tensors:
+        module = owner.get(name)
+        path = name.rpartition(".")[0] if module is None else module.path
+        groups.setdefault((path, module), []).append(name)
+    return [
+        _readings(path, names, tensors) if module is None else (_recurrent(module),)
+        for (path, module), names in groups.items()
+    ]
+
+
+def _recurrent(module: RecurrentModule) -> Unit:
+    return Unit(
+        path=module.path,
+        kind="Recurrent",
+        inputs=module.input_size,
+        outputs=module.output_size,
+        module=module,
+    )
+
+
+def _readings(path: str, names: Sequence[str], tensors: Mapping[str, Array]) -> tuple[Unit, ...]:
+    """What a module may be; raises `NoChain` where it is nothing known."""
+    arrays = {name.rpartition(".")[2]: name for name in names}
+    shapes = {key: tuple(tensors[name].shape) for key, name in arrays.items()}
+    ordered = tuple(arrays[key] for key in _ORDER if key in arrays)
+    readings = tuple(
+        Unit(path=path, kind=kind, inputs=inputs, outputs=outputs, names=ordered)
+        for kind, inputs, outputs in _kinds(path, shapes)
+    )
+    if not readings:
+        raise NoChain(f"what {', '.join(names[:3])} are for is not known")
+    return readings
+
+
+def _kinds(path: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, int | None, int]]:
+    """Kind, inputs and outputs of each module that such tensors may belong to."""
+    weight = shapes.get("weight", ())
+    vectors = {key: shape for key, shape in shapes.items() if key != "weight"}
+    if any(shape != weight[:1] for shape in vectors.values()):
+        return
+    embeds = bool(_EMBEDDING.search(path))
+    if len(weight) == 2 and vectors.keys() <= {"bias"}:
+        if vectors or not embeds:
+            yield "Dense", weight[1], weight[0]
+        if not vectors and (embeds or not _DENSE.search(path)):
+            yield "Embedding", None, weight[1]
+    elif len(weight) == 1 and vectors.keys() == {"bias"} and _LAYER_NORM.search(path):
+        yield "LayerNormalization", weight[0], weight[0]
+    elif len(weight) == 1 and vectors.keys() == {"bias", "running_mean", "running_var"}:
+        yield "BatchNormalization", weight[0], weight[0]
+
+
+def _lines_up(line: Sequence[Unit]) -> bool:
+    """Whether the units can stand in this row."""
+    letters = "".join(_LETTERS[unit.kind] for unit in line)
+    sizes = all(later.inputs == earlier.outputs for earlier, later in pairwise(line))
+    recurrent = [unit.path for unit in line if unit.module]
+    return bool(_LINE.fullmatch(letters)) and sizes and _in_series(recurrent)
+
+
+def _in_series(paths: Sequence[str]) -> bool:
+    """Whether several recurrent modules are numbered: others may stand side by side."""
+    stems = {re.sub(r"\d+", "0", path) for path in paths}
+    numbers = [[int(digits) for digits in re.findall(r"\d+", path)] for path in paths]
+    return len(stems) == 1 and all(a < b for a, b in pairwise(numbers))

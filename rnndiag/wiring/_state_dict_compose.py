@@ -1,0 +1,94 @@
+"""Weights that a state dict holds in pieces, put together as their module uses them.
+
+Weight normalisation (Salimans & Kingma 2016) stores a length and a direction, pruning a
+weight and its mask, weight drop (Merity et al. 2018) the weight before its dropout, which
+in evaluation is the weight itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnndiag.records import Array
+
+_PARAMETRIZED = re.compile(r"(?P<module>.*\.|)parametrizations\.(?P<name>[^.]+)\.original0")
+_IN_PIECES = re.compile(r"(?P<module>.*\.|)(?P<name>(weight|bias)\w*)_(?P<piece>g|orig|raw)")
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """A parameter's plain name, the tensors that it is made of, and how."""
+
+    name: str
+    pieces: tuple[str, ...]
+    make: Callable[..., Array]
+
+
+class Composed(Mapping[str, Array]):
+    """The tensors of a state dict by their plain names, each made when it is asked for."""
+
+    def __init__(self, tensors: Mapping[str, Array]) -> None:
+        recipes = list(_recipes(tensors))
+        self._tensors = tensors
+        self._recipes = {recipe.name: recipe for recipe in recipes}
+        plain = {piece: recipe.name for recipe in recipes for piece in recipe.pieces}
+        self._names = dict.fromkeys(plain.get(name, name) for name in tensors)
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._recipes:
+            return self._tensors[name]
+        recipe = self._recipes[name]
+        return recipe.make(*(self._tensors[piece] for piece in recipe.pieces))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _recipes(tensors: Mapping[str, Array]) -> Iterator[_Recipe]:
+    for key in tensors:
+        if found := _PARAMETRIZED.fullmatch(key):
+            direction = f"{key[:-1]}1"
+            if direction in tensors:
+                plain = found["module"] + found["name"]
+                yield _Recipe(plain, (key, direction), _weight_norm)
+        elif found := _IN_PIECES.fullmatch(key):
+            plain = found["module"] + found["name"]
+            if found["piece"] == "raw":
+                yield _Recipe(_undropped(found["module"], found["name"], tensors), (key,), _same)
+            elif found["piece"] == "g" and f"{plain}_v" in tensors:
+                yield _Recipe(plain, (key, f"{plain}_v"), _weight_norm)
+            elif f"{plain}_mask" in tensors:
+                yield _Recipe(plain, (key, f"{plain}_mask"), np.multiply)
+
+
+def _undropped(module: str, name: str, tensors: Mapping[str, Array]) -> str:
+    """The name that a dropped weight has beside its module's others.
+
+    fastai's WeightDropout keeps the raw weight itself, but its layer's others in ``.module``.
+    """
+    inner = f"{module}module."
+    return (inner if any(key.startswith(inner) for key in tensors) else module) + name
+
+
+def _same(weight: Array) -> Array:
+    return weight
+
+
+def _weight_norm(length: Array, direction: Array) -> Array:
+    """The direction v scaled to the length g, its norm along the axes where g has one element."""
+    if length.ndim != direction.ndim:
+        axes = tuple(range(direction.ndim))
+    else:
+        axes = tuple(axis for axis, size in enumerate(length.shape) if size == 1)
+    norm = np.sqrt(np.square(direction).sum(axis=axes, keepdims=True))
+    weight: Array = direction * (length / norm)
+    return weight

@@ -1,0 +1,110 @@
+"""A state dict as a graph: a chain where only one is possible, else each RNN on its own.
+
+A state dict names tensors and says nothing of who feeds whom. The layers stacked in one
+module are certain; what stands around modules is assumed where names, shapes and order leave
+one possibility, and left out otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rnndiag.errors import NothingToAnalyse
+from rnndiag.records import Call, Checkpoint, Graph, LayerSpec, Options, Ref, StateDict
+from rnndiag.wiring._state_dict_chain import NoChain, Unit, find_chain
+from rnndiag.wiring._state_dict_compose import Composed
+from rnndiag.wiring._state_dict_modules import RecurrentModule, find
+from rnndiag.wiring._state_dict_specs import SpecMaker, input_spec, labels
+
+_UNORDERED = ("safetensors",)
+"""Formats that sort their tensors."""
+_INPUT = "input"
+
+
+def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph:
+    """The graph of a state dict; raises `NothingToAnalyse` where no RNN is in it."""
+    tensors = Composed(content.tensors)
+    modules = find(tensors)
+    if all(module.problem for module in modules):
+        raise _nothing(checkpoint, modules, list(tensors))
+    paths = dict.fromkeys(name.rpartition(".")[0] for name in tensors)
+    maker = SpecMaker(
+        tensors=tensors,
+        labels=labels(modules, [path for path in paths if path not in {m.path for m in modules}]),
+        writer=checkpoint.writer,
+        nonlinearity=options.nonlinearity,
+    )
+    try:
+        chain = find_chain(tensors, modules, ordered=checkpoint.format not in _UNORDERED)
+    except NoChain as why:
+        return _isolated(maker, modules, str(why))
+    return _assumed(maker, chain)
+
+
+def _nothing(
+    checkpoint: Checkpoint, modules: Sequence[RecurrentModule], names: Sequence[str]
+) -> NothingToAnalyse:
+    if modules:
+        reasons = "; ".join(f"{module.path or 'module'}: {module.problem}" for module in modules)
+        return NothingToAnalyse(f"{checkpoint.path}: no recurrent layer can be rebuilt: {reasons}")
+    shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+    return NothingToAnalyse(
+        f"{checkpoint.path}: no recurrent layer among its {len(names)} tensors ({shown})",
+        "nn.LSTM, nn.GRU, nn.RNN and their cells are told by weight_ih and weight_hh",
+    )
+
+
+def _assumed(maker: SpecMaker, chain: Sequence[Unit]) -> Graph:
+    """The whole network as one line."""
+    layers = [spec for unit in chain for spec in maker.unit(unit)]
+    source = input_spec(_INPUT, chain[0].inputs, maker.writer)
+    calls = _line(source, layers)
+    row = " → ".join(maker.labels[unit.path] for unit in chain)
+    return Graph(
+        layers={spec.name: spec for spec in (source, *layers)},
+        calls=calls,
+        inputs=(Ref(layer=source.name),),
+        outputs=(Ref(layer=layers[-1].name),),
+        wiring="assumed",
+        notes=(
+            f"assumed wiring: {_INPUT} → {row}; activations and pooling between them "
+            "leave no trace in a state dict",
+        ),
+    )
+
+
+def _isolated(maker: SpecMaker, modules: Iterable[RecurrentModule], why: str) -> Graph:
+    """Each recurrent module with an input and an output of its own."""
+    layers: list[LayerSpec] = []
+    calls: list[Call] = []
+    inputs: list[Ref] = []
+    outputs: list[Ref] = []
+    for module in modules:
+        if module.problem:
+            layers.append(maker.strange(module))
+            continue
+        source = input_spec(
+            f"{maker.labels[module.path]}_{_INPUT}", module.input_size, maker.writer
+        )
+        stack = list(maker.module(module))
+        layers += [source, *stack]
+        calls += _line(source, stack)
+        inputs.append(Ref(layer=source.name))
+        outputs.append(Ref(layer=stack[-1].name))
+    return Graph(
+        layers={spec.name: spec for spec in layers},
+        calls=tuple(calls),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        wiring="isolated",
+        notes=(f"recurrent modules run on their own: {why}",),
+    )
+
+
+def _line(source: LayerSpec, layers: Sequence[LayerSpec]) -> tuple[Call, ...]:
+    """One layer after the other."""
+    row = (source, *layers)
+    return tuple(
+        Call(layer=later.name, inputs=(Ref(layer=earlier.name),))
+        for earlier, later in zip(row, layers, strict=False)
+    )
