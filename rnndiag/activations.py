@@ -30,12 +30,16 @@ class Activation:
     """Both tails saturate."""
     rectified: bool = False
     """Exactly zero on a half-line."""
+    derivative: Function | None = None
+    """The slope, where autograd's loses digits: 1 - tanh² is off by 28 % at 8.5, 0 at 9.5."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.function(x)
 
     def slope(self, x: Tensor) -> Tensor:
-        """Derivative at each element of `x`, by autograd, of the same shape."""
+        """Derivative at each element of `x`, of the same shape; by autograd if need be."""
+        if self.derivative is not None:
+            return self.derivative(x)
         with torch.enable_grad():
             point = x.detach().requires_grad_()
             (slope,) = torch.autograd.grad(self.function(point).sum(), point)
@@ -50,8 +54,12 @@ _BOUNDED: dict[str, Function] = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "softsign": functional.softsign,
-    "hard_sigmoid": functional.hardsigmoid,
+    "hard_sigmoid": lambda x: functional.relu6(x + 3) / 6,
     "hard_tanh": functional.hardtanh,
+}
+_DERIVATIVES: dict[str, Function] = {
+    "tanh": lambda x: 4 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x),
+    "sigmoid": lambda x: torch.sigmoid(x) * torch.sigmoid(-x),
 }
 _RECTIFIED: dict[str, Function] = {
     "relu": functional.relu,
@@ -102,6 +110,7 @@ def activation(value: str | Mapping[str, Any] | None, writer: Writer) -> Activat
                 elementwise=table is not _VECTOR,
                 bounded=table is _BOUNDED,
                 rectified=table is _RECTIFIED,
+                derivative=_DERIVATIVES.get(name),
             )
     raise UnknownActivation(f"activation {name!r} is not one of Keras's own")
 

@@ -6,7 +6,9 @@ state unchanged; it is no step of any gradient either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -29,25 +31,19 @@ class Trajectory:
     mask: Tensor | None
     """(T, B) bool; None where every step is real."""
 
-    def linearise(self) -> Linearisation:
-        """Jacobians of all its steps."""
+    @cached_property
+    def jacobian(self) -> Linearisation:
+        """Of every step; kept, because each pulse and each loss goes through it again."""
         return self.cell.linearise(self.z, self.before)
-
-
-def _select(mask: Tensor | None, t: int, new: State, old: State) -> State:
-    """`new` where step t is real, `old` where it is masked."""
-    if mask is None:
-        return new
-    real = mask[t].unsqueeze(-1)
-    return tuple(torch.where(real, a, b) for a, b in zip(new, old, strict=True))
 
 
 def unroll(cell: Cell, z: Tensor, initial: State, mask: Tensor | None) -> Trajectory:
     """Run `cell` over the projected input `z` (T, B, G·H) from the state `initial`."""
     states = [initial]
-    for t in range(z.shape[0]):
-        states.append(_select(mask, t, cell.step(z[t], states[-1]), states[-1]))
-    stacked = tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+    for t in range(len(z)):
+        new = cell.step(z[t], states[-1])
+        states.append(new if mask is None else _choose(mask[t], new, states[-1]))
+    stacked = _stack(states)
     return Trajectory(
         cell=cell,
         z=z,
@@ -73,22 +69,21 @@ def total_gradients(run: Trajectory, dh: Tensor, last: State) -> TotalGradients:
     """Backpropagation through time.
 
     `dh` (T, B, H) is what reaches each h_t directly, `last` what reaches the last state
-    beside it (its h part added to dh's last step).
+    beside it (its h part is added to dh's last step).
     """
-    jacobian = run.linearise()
-    steps = run.z.shape[0]
     cotangent = last
     states: list[State] = []
     dzs: list[Tensor] = []
-    for t in reversed(range(steps)):
+    for t in reversed(range(len(run.z))):
         cotangent = (cotangent[0] + dh[t], *cotangent[1:])
-        dz, previous = jacobian.pull(t, cotangent)
-        zeros = tuple(torch.zeros_like(part) for part in cotangent)
-        states.append(_select(run.mask, t, cotangent, zeros))
-        dzs.append(_select(run.mask, t, (dz,), (torch.zeros_like(dz),))[0])
-        cotangent = _select(run.mask, t, previous, cotangent)
-    stacked = tuple(torch.stack(parts[::-1]) for parts in zip(*states, strict=True))
-    return TotalGradients(states=stacked, dz=torch.stack(dzs[::-1]), initial=cotangent)
+        states.append(cotangent)
+        dz, previous = run.jacobian.pull(t, cotangent)
+        dzs.append(dz)
+        cotangent = _carry(run, t, previous, cotangent)
+    found = (*_stack(states[::-1]), torch.stack(dzs[::-1]))
+    if run.mask is not None:
+        found = _choose(run.mask, found, tuple(map(torch.zeros_like, found)))
+    return TotalGradients(states=found[:-1], dz=found[-1], initial=cotangent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,62 +95,88 @@ class PulseGradients:
     """
 
     log_norm: Tensor
-    """(T, P, B) natural logarithm of ‖(δ, γ)‖ in float64; -inf where there is none."""
+    """(T, P, B) natural logarithm of ‖(δ, γ)‖, float64 on the CPU; -inf where there is none."""
     first: State
     """The first pulse's (δ, γ), each (T, B, H); they underflow where float32 does."""
 
 
 def pulse_gradients(run: Trajectory, at: Tensor, cotangents: State) -> PulseGradients:
-    """Send pulses, each `cotangents` (P, B, H), back from each sample's step `at` (B,)."""
-    jacobian = run.linearise()
+    """Send pulses, each `cotangents` (P, B, H), back from each sample's step `at` (B,).
+
+    A sample whose `at` is -1 gets none.
+    """
+    starts = set(at.tolist())
     current = tuple(torch.zeros_like(part) for part in cotangents)
-    pulses, batch = cotangents[0].shape[:2]
-    log_scale = torch.full((pulses, batch), -torch.inf, dtype=torch.float64, device=at.device)
-    log_norms: list[Tensor] = []
+    norms: list[Tensor] = []
     first: list[State] = []
-    for t in reversed(range(run.z.shape[0])):
-        starts = (at == t).view(1, -1, 1)
-        current = tuple(torch.where(starts, c, x) for c, x in zip(cotangents, current, strict=True))
-        log_scale = torch.where(starts[..., 0], 0.0, log_scale)
-        current, log_scale = _normalise(current, log_scale)
-        scale = log_scale[0].exp().to(current[0].dtype).unsqueeze(-1)
-        real = run.mask is None or run.mask[t]
-        log_norms.append(log_scale if run.mask is None else log_scale.where(real, -torch.inf))
-        zeros = tuple(torch.zeros_like(x[0]) for x in current)
-        first.append(_select(run.mask, t, tuple(x[0] * scale for x in current), zeros))
-        _, previous = jacobian.pull(t, current)
-        current = _select(run.mask, t, previous, current)
+    for t in reversed(range(len(run.z))):
+        if t in starts:
+            current = _choose(at == t, cotangents, current)
+        current, norm = _normalise(current)
+        norms.append(norm)
+        first.append(tuple(part[0] for part in current))
+        current = _carry(run, t, run.jacobian.pull(t, current)[1], current)
+    log_norm = _log_norm(torch.stack(norms[::-1]), at, run.mask)
+    scale = log_norm[:, 0].exp().to(current[0])
+    directions = _stack(first[::-1])
     return PulseGradients(
-        log_norm=torch.stack(log_norms[::-1]),
-        first=tuple(torch.stack(parts[::-1]) for parts in zip(*first, strict=True)),
+        log_norm=log_norm, first=tuple(part * scale.unsqueeze(-1) for part in directions)
     )
 
 
-def _normalise(vectors: State, log_scale: Tensor) -> tuple[State, Tensor]:
-    """Vectors of length one, and the logarithm of what was divided out; zero stays zero."""
-    norm = torch.linalg.vector_norm(torch.cat(vectors, -1), dim=-1)
-    safe = torch.where(norm > 0, norm, 1.0)
-    scaled = tuple(x / safe.unsqueeze(-1) for x in vectors)
-    log_norm = torch.where(norm > 0, log_scale + safe.double().log(), -torch.inf)
-    return scaled, log_norm
+def _log_norm(norms: Tensor, at: Tensor, mask: Tensor | None) -> Tensor:
+    """Logarithms of the products of the `norms` (T, P, B) from each sample's `at` back."""
+    steps = torch.arange(len(norms), device=at.device).unsqueeze(-1)
+    under_way = (steps <= at).cpu().unsqueeze(1)
+    logs = norms.cpu().double().log().where(under_way, 0.0)
+    shown = under_way if mask is None else under_way & mask.cpu().unsqueeze(1)
+    return logs.flip(0).cumsum(0).flip(0).where(shown, -torch.inf)
 
 
 def tangent_growth(run: Trajectory, tangent: State) -> Tensor:
     """(T, B) logarithm of each step's growth of a tangent that starts as `tangent`.
 
-    Its mean along a long trajectory is the top Lyapunov exponent. NaN at masked steps.
+    Its mean along a long trajectory is the top Lyapunov exponent. NaN at masked steps;
+    float64, on the CPU.
     """
-    jacobian = run.linearise()
-    zero = torch.zeros(tangent[0].shape[0], dtype=torch.float64, device=tangent[0].device)
-    tangent, _ = _normalise(tangent, zero)
-    growth: list[Tensor] = []
-    for t in range(run.z.shape[0]):
-        pushed, log_growth = _normalise(jacobian.push(t, tangent), zero)
-        if run.mask is not None:
-            log_growth = log_growth.where(run.mask[t], torch.nan)
-        growth.append(log_growth)
-        tangent = _select(run.mask, t, pushed, tangent)
-    return torch.stack(growth)
+    tangent, _ = _normalise(tangent)
+    norms: list[Tensor] = []
+    for t in range(len(run.z)):
+        pushed, norm = _normalise(run.jacobian.push(t, tangent))
+        norms.append(norm)
+        tangent = _carry(run, t, pushed, tangent)
+    growth = torch.stack(norms).cpu().double().log()
+    return growth if run.mask is None else growth.where(run.mask.cpu(), torch.nan)
+
+
+def _normalise(vectors: State) -> tuple[State, Tensor]:
+    """Vectors of length one, and the length each had; zero stays zero, NaN stays NaN.
+
+    The largest element is divided out first: squares leave float32's range long before
+    the numbers themselves do.
+    """
+    joined = torch.cat(vectors, -1)
+    tiny = torch.finfo(joined.dtype).tiny
+    peak = joined.abs().amax(-1, keepdim=True).clamp(min=tiny)
+    norm = peak * torch.linalg.vector_norm(joined / peak, dim=-1, keepdim=True)
+    length = norm.clamp(min=tiny)
+    return tuple(part / length for part in vectors), norm.squeeze(-1)
+
+
+def _choose(condition: Tensor, a: State, b: State) -> State:
+    """`a` for the samples where `condition` (…, B) holds, `b` for the others."""
+    chosen = condition.unsqueeze(-1)
+    return tuple(torch.where(chosen, x, y) for x, y in zip(a, b, strict=True))
+
+
+def _carry(run: Trajectory, t: int, new: State, old: State) -> State:
+    """`new` where step t is real; where it is masked the step does nothing."""
+    return new if run.mask is None else _choose(run.mask[t], new, old)
+
+
+def _stack(steps: Sequence[State]) -> State:
+    """One tensor for each part of the state, (T, …)."""
+    return tuple(torch.stack(parts) for parts in zip(*steps, strict=True))
 
 
 class Recurrence(torch.autograd.Function):
@@ -170,7 +191,7 @@ class Recurrence(torch.autograd.Function):
         run = unroll(journal.cell, z.detach(), initial, journal.mask)
         ctx.journal = journal
         journal.run = run
-        return (run.after[0], *(s[-1].clone() for s in run.after[1:]))
+        return (run.after[0].detach(), *(s[-1].clone() for s in run.after[1:]))
 
     @staticmethod
     def backward(ctx: Any, dh: Tensor, *last: Tensor) -> tuple[Tensor | None, ...]:

@@ -2,8 +2,9 @@
 
 Row-vector convention throughout: x (…, I), kernel (I, G·H), recurrent kernel (H, G·H),
 gate blocks side by side in the order of ``gates``. ``z`` is the input's projection,
-x @ kernel + bias. A state is a tuple of tensors, h first. All but `Cell.step` take every
-timestep at once: the leading axes are (T, B).
+x @ kernel + bias. A state is a tuple of tensors, h first. `Cell.step` and
+`Cell.gate_values` take one timestep (B, …) or all of them (T, B, …) at once; whatever
+speaks of a trajectory takes all of them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +30,7 @@ class UnfitWeights(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """One gate's pre-activation as the sum of its three parts, each (T, B, H) or wider."""
+    """One gate's pre-activation as the sum of its three parts; they broadcast to (T, B, H)."""
 
     kernel: Tensor
     recurrent: Tensor
@@ -54,10 +56,31 @@ class Cell(nn.Module, ABC):
     gates: ClassVar[tuple[str, ...]]
     keep_gate: ClassVar[str | None] = None
     """The gate whose opening keeps the state: forget (LSTM), update (GRU)."""
-    activation: Activation
     kernel: Tensor
     recurrent_kernel: Tensor
     bias: Tensor
+
+    def __init__(
+        self,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array | None,
+        functions: tuple[Activation, ...],
+        units: int | None = None,
+    ) -> None:
+        """`functions` are the state's activation and, in a gated cell, the gates'.
+
+        `units` is the width of a gate's block where it is not that of h. Raises
+        `UnfitWeights` where the shapes are not the cell's.
+        """
+        super().__init__()
+        hidden = len(recurrent_kernel)
+        columns = len(self.gates) * (units or hidden)
+        self._keep("kernel", kernel, len(kernel), columns)
+        self._keep("recurrent_kernel", recurrent_kernel, hidden, columns)
+        self._keep("bias", bias, columns)
+        self.has_bias = bias is not None
+        self.functions = functions
 
     @classmethod
     @abstractmethod
@@ -66,7 +89,7 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def step(self, z: Tensor, state: State) -> State:
-        """The cell's equations: one timestep, or many independent ones at once."""
+        """The cell's equations: the next state."""
 
     @abstractmethod
     def gate_values(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
@@ -76,9 +99,15 @@ class Cell(nn.Module, ABC):
     def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
         """Each gate's pre-activation by origin, in the order of ``gates``."""
 
-    @abstractmethod
-    def stored(self) -> LayerWeights:
-        """The weights as arrays, for the measurements."""
+    @property
+    def activation(self) -> Activation:
+        """The state's activation function."""
+        return self.functions[0]
+
+    @property
+    def recurrent_activation(self) -> Activation:
+        """The gates' activation function; without gates, the state's."""
+        return self.functions[-1]
 
     @property
     def input_size(self) -> int:
@@ -87,8 +116,13 @@ class Cell(nn.Module, ABC):
 
     @property
     def hidden_size(self) -> int:
-        """Units of the hidden state."""
+        """Width of the hidden state h."""
         return self.recurrent_kernel.shape[0]
+
+    @property
+    def has_slopes(self) -> bool:
+        """Whether all activations act on each element by itself, as closed forms need."""
+        return all(function.elementwise for function in self.functions)
 
     def project(self, x: Tensor) -> Tensor:
         """The input's share of all pre-activations, biases included."""
@@ -106,7 +140,21 @@ class Cell(nn.Module, ABC):
         """Autograd's totals for the states: what reaches c_t through h_t is added to γ_t."""
         return cotangent
 
-    def _keep(self, name: str, array: Array) -> None:
+    def stored(self) -> LayerWeights:
+        """The weights as arrays, for the measurements."""
+        return LayerWeights(
+            gates=self.gates,
+            kernel=as_array(self.kernel),
+            recurrent_kernel=as_array(self.recurrent_kernel),
+            bias=as_array(self.bias) if self.has_bias else None,
+        )
+
+    def _keep(self, name: str, array: Array | None, *shape: int) -> None:
+        """Hold an array, which must have this shape; zeros where the file has none."""
+        array = np.zeros(shape, np.float32) if array is None else array
+        if array.shape != shape:
+            kind = type(self).__name__
+            raise UnfitWeights(f"the {name} of this {kind} has shape {array.shape}, not {shape}")
         self.register_buffer(name, as_tensor(array))
 
 
@@ -130,19 +178,19 @@ class AutogradLinearisation(Linearisation):
     before: State
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
-        lead = cotangent[0].shape[: -self.z[t].dim()]
-        z, *before = (x.expand(*lead, *x.shape) for x in (self.z[t], *(s[t] for s in self.before)))
-        with torch.enable_grad():
-            inputs = [x.detach().clone().requires_grad_() for x in (z, *before)]
-            after = self.step(inputs[0], tuple(inputs[1:]))
-            dz, *previous = torch.autograd.grad(
-                after, inputs, cotangent, allow_unused=True, materialize_grads=True
-            )
-        return dz, tuple(previous)
+        z, before = self._at(t, cotangent)
+        pullback = torch.func.vjp(self.step, z, before)[1]
+        dz, previous = pullback(cotangent)
+        return dz, previous
 
     def push(self, t: int, tangent: State) -> State:
-        def from_state(*state: Tensor) -> State:
-            return self.step(self.z[t], state)
-
-        _, after = torch.func.jvp(from_state, tuple(s[t] for s in self.before), tangent)
+        z, before = self._at(t, tangent)
+        after = torch.func.jvp(lambda *state: self.step(z, state), before, tangent)[1]
         return tuple(after)
+
+    def _at(self, t: int, like: State) -> tuple[Tensor, State]:
+        """z_t and the state before it, with the extra leading axes that `like` has."""
+        lead = like[0].shape[: -self.z[t].dim()]
+        parts = (self.z, *self.before)
+        z, *before = (x[t].expand(*lead, *x[t].shape).contiguous() for x in parts)
+        return z, tuple(before)

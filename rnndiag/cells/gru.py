@@ -2,7 +2,7 @@
 
     u = σ(z_u + h R_u + b_u)    r = σ(z_r + h R_r + b_r)    h' = u h + (1 - u) n
     reset after:   n = φ(z_n + r (h R_n + b_n))     Keras 2 and 3's default, CuDNN, PyTorch
-    reset before:  n = φ(z_n + (r h) R_n)           Keras's ``reset_after=False``
+    reset before:  n = φ(z_n + (r h) R_n)           Keras's ``reset_after=False``; no b
 
 u is Keras's z gate and r, n its r and h; σ is ``recurrent_activation``, φ ``activation``.
 PyTorch stores r, u, n: its first two blocks change places here.
@@ -10,16 +10,16 @@ PyTorch stores r, u, n: its first two blocks change places here.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnndiag.activations import Activation, activation
+from rnndiag.activations import Activation
+from rnndiag.cells._packing import gate_functions, unpack
 from rnndiag.cells.base import Cell, Linearisation, Parts, State, UnfitWeights, as_array
-from rnndiag.cells.lstm import from_cudnn
 from rnndiag.records import Array, LayerSpec, LayerWeights
-
-Unpacked = tuple[Array, Array, "Array | None", "Array | None", bool]
 
 
 class GRU(Cell):
@@ -35,118 +35,115 @@ class GRU(Cell):
         kernel: Array,
         recurrent_kernel: Array,
         bias: Array | None,
-        recurrent_bias: Array | None,
+        functions: tuple[Activation, ...],
+        recurrent_bias: Array | None = None,
+        *,
         reset_after: bool,
-        functions: tuple[Activation, Activation],
     ) -> None:
-        super().__init__()
-        none = np.zeros(recurrent_kernel.shape[1], np.float32)
-        self._keep("kernel", kernel)
-        self._keep("recurrent_kernel", recurrent_kernel)
-        self._keep("bias", none if bias is None else bias)
-        self._keep("recurrent_bias", none if recurrent_bias is None else recurrent_bias)
-        self.has_bias = bias is not None
+        super().__init__(kernel, recurrent_kernel, bias, functions)
+        self._keep("recurrent_bias", recurrent_bias, *self.bias.shape)
         self.reset_after = reset_after
-        self.activation, self.recurrent_activation = functions
 
     @classmethod
     def from_spec(cls, spec: LayerSpec) -> GRU:
-        """Unpack Keras's, CuDNN's (through Keras) or PyTorch's arrays."""
-        functions = (
-            activation(spec.config.get("activation", "tanh"), spec.writer),
-            activation(spec.config.get("recurrent_activation", "sigmoid"), spec.writer),
-        )
+        """Unpack Keras's, CuDNN's (through Keras) or PyTorch's arrays.
+
+        How many biases there are outranks the configuration's ``reset_after``, which old
+        files do not have.
+        """
+        arrays = unpack(spec, len(cls.gates))
+        biases = arrays.biases
+        if len(biases) == 1 and biases[0].ndim == 2:
+            biases = tuple(biases[0])
+        if len(biases) > 2:
+            raise UnfitWeights(f"a GRU has at most 2 biases, not {len(biases)}")
+        kernel, recurrent = arrays.kernel, arrays.recurrent_kernel
+        reset_after = len(biases) == 2 if biases else bool(spec.config.get("reset_after"))
         if spec.packing == "torch":
-            return cls(*_from_torch(spec.weights), functions)
-        return cls(*_from_keras(spec.weights, bool(spec.config.get("reset_after"))), functions)
+            kernel, recurrent, *own = _update_first(kernel, recurrent, *biases)
+            biases, reset_after = tuple(own), True
+        bias, recurrent_bias = (*biases, None, None)[:2]
+        functions = gate_functions(spec)
+        return cls(kernel, recurrent, bias, functions, recurrent_bias, reset_after=reset_after)
 
-    def _blocks(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(u, r, m, z_n): both gates, and what the reset gate or R_n is applied to."""
+    def _gates(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The pre-activations of u and r; and m, what r scales: h R_n + b_n, or h itself."""
         units = self.hidden_size
-        recurrent, own = self.recurrent_kernel, self.recurrent_bias
-        columns = 3 * units if self.reset_after else 2 * units
-        product = h @ recurrent[:, :columns] + own[:columns]
-        gates = self.recurrent_activation(z[..., : 2 * units] + product[..., : 2 * units])
-        u, r = gates.chunk(2, -1)
-        return u, r, product[..., 2 * units :] if self.reset_after else h, z[..., 2 * units :]
+        if self.reset_after:
+            u, r, m = (h @ self.recurrent_kernel + self.recurrent_bias).chunk(3, -1)
+        else:
+            u, r = (h @ self.recurrent_kernel[:, : 2 * units]).chunk(2, -1)
+            m = h
+        return z[..., :units] + u, z[..., units : 2 * units] + r, m
 
-    def _candidate(self, r: Tensor, m: Tensor, z_n: Tensor) -> Tensor:
-        """The candidate's pre-activation."""
+    def _candidate(self, z: Tensor, r: Tensor, m: Tensor) -> Tensor:
+        """The pre-activation of n."""
+        z_n = z[..., 2 * self.hidden_size :]
         if self.reset_after:
             return z_n + r * m
         return z_n + (r * m) @ self.recurrent_kernel[:, 2 * self.hidden_size :]
 
     def gate_values(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
-        u, r, m, z_n = self._blocks(z, state[0])
-        return u, r, self.activation(self._candidate(r, m, z_n))
+        zu, zr, m = self._gates(z, state[0])
+        u, r = self.recurrent_activation(zu), self.recurrent_activation(zr)
+        return u, r, self.activation(self._candidate(z, r, m))
 
     def step(self, z: Tensor, state: State) -> State:
         u, _, n = self.gate_values(z, state)
         return (u * state[0] + (1 - u) * n,)
 
     def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
-        h = state[0]
-        _, r, _, _ = self._blocks(z, h)
-        kernel = (z - self.bias).chunk(3, -1)
-        *gates, n = self.recurrent_kernel.chunk(3, -1)
-        bias = self.bias.chunk(3, -1)
-        own = self.recurrent_bias.chunk(3, -1)
-        u_and_r = tuple(
-            Parts(kernel=kernel[k], recurrent=h @ gates[k], bias=bias[k] + own[k]) for k in (0, 1)
+        (h,) = state
+        _, r, _ = self.gate_values(z, state)
+        k_u, k_r, k_n = (z - self.bias).chunk(3, -1)
+        R_u, R_r, R_n = self.recurrent_kernel.chunk(3, -1)
+        b_u, b_r, b_n = self.bias.chunk(3)
+        own_u, own_r, own_n = self.recurrent_bias.chunk(3)
+        through = r * (h @ R_n) if self.reset_after else (r * h) @ R_n
+        return (
+            Parts(kernel=k_u, recurrent=h @ R_u, bias=b_u + own_u),
+            Parts(kernel=k_r, recurrent=h @ R_r, bias=b_r + own_r),
+            Parts(kernel=k_n, recurrent=through, bias=b_n + r * own_n),
         )
-        through = r * (h @ n) if self.reset_after else (r * h) @ n
-        candidate_bias = bias[2] + r * own[2]
-        return (*u_and_r, Parts(kernel=kernel[2], recurrent=through, bias=candidate_bias))
 
     def linearise(self, z: Tensor, before: State) -> Linearisation:
-        functions = (self.activation, self.recurrent_activation)
-        if not all(function.elementwise for function in functions):
-            return super().linearise(z, before)
-        return _GRULinearisation(self, z, before)
+        return _Closed(self, z, before) if self.has_slopes else super().linearise(z, before)
 
     def stored(self) -> LayerWeights:
-        own = self.recurrent_bias
-        bias = self.bias
-        if self.reset_after and self.has_bias:
-            # Only the candidate's recurrent bias stands apart; the gates' enter as a sum.
-            apart = torch.zeros_like(own)
-            apart[2 * self.hidden_size :] = own[2 * self.hidden_size :]
-            bias, own = bias + own - apart, apart
-        return LayerWeights(
-            gates=self.gates,
-            kernel=as_array(self.kernel),
-            recurrent_kernel=as_array(self.recurrent_kernel),
-            bias=as_array(bias) if self.has_bias else None,
-            recurrent_bias=as_array(own) if self.reset_after and self.has_bias else None,
-        )
+        weights = super().stored()
+        if not (self.reset_after and self.has_bias):
+            return weights
+        # Only the candidate's recurrent bias stands apart; the gates' enter as a sum.
+        apart = self.recurrent_bias.clone()
+        apart[: 2 * self.hidden_size] = 0
+        summed = self.bias + (self.recurrent_bias - apart)
+        return replace(weights, bias=as_array(summed), recurrent_bias=as_array(apart))
 
 
-class _GRULinearisation(Linearisation):
-    """The closed form for both places of the reset gate."""
+class _Closed(Linearisation):
+    """Slopes of all timesteps at once, for both places of the reset gate."""
 
     def __init__(self, cell: GRU, z: Tensor, before: State) -> None:
         (h,) = before
-        units = cell.hidden_size
-        u, r, m, z_n = cell._blocks(z, h)
-        pre = z + h @ cell.recurrent_kernel + cell.recurrent_bias
-        slope_u, slope_r = cell.recurrent_activation.slope(pre[..., : 2 * units]).chunk(2, -1)
-        pre_n = cell._candidate(r, m, z_n)
-        n = cell.activation(pre_n)
-        self.cell = cell
+        sigma, phi = cell.recurrent_activation, cell.activation
+        zu, zr, m = cell._gates(z, h)
+        u, r = sigma(zu), sigma(zr)
+        zn = cell._candidate(z, r, m)
+        self.reset_after = cell.reset_after
+        self.kernel = cell.recurrent_kernel
+        self.gates_kernel = cell.recurrent_kernel[:, : 2 * cell.hidden_size]
+        self.candidate_kernel = cell.recurrent_kernel[:, 2 * cell.hidden_size :]
         self.update, self.reset = u, r
-        self.dh_du = (h - n) * slope_u
-        self.dh_dn = (1 - u) * cell.activation.slope(pre_n)
-        self.dm_dr = m * slope_r
-        self.gates_kernel = cell.recurrent_kernel[:, : 2 * units]
-        self.candidate_kernel = cell.recurrent_kernel[:, 2 * units :]
+        self.dh_du = (h - phi(zn)) * sigma.slope(zu)
+        self.dh_dn = (1 - u) * phi.slope(zn)
+        self.dm_dr = m * sigma.slope(zr)
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         (delta,) = cotangent
-        du = delta * self.dh_du[t]
-        dn = delta * self.dh_dn[t]
-        if self.cell.reset_after:
+        du, dn = delta * self.dh_du[t], delta * self.dh_dn[t]
+        if self.reset_after:
             dr = dn * self.dm_dr[t]
-            through = torch.cat((du, dr, dn * self.reset[t]), -1) @ self.cell.recurrent_kernel.T
+            through = torch.cat((du, dr, dn * self.reset[t]), -1) @ self.kernel.T
         else:
             back = dn @ self.candidate_kernel.T
             dr = back * self.dm_dr[t]
@@ -155,49 +152,16 @@ class _GRULinearisation(Linearisation):
 
     def push(self, t: int, tangent: State) -> State:
         (h,) = tangent
-        du, dr = (h @ self.gates_kernel).chunk(2, -1)
-        if self.cell.reset_after:
-            dn = self.dm_dr[t] * dr + self.reset[t] * (h @ self.candidate_kernel)
+        if self.reset_after:
+            du, dr, dm = (h @ self.kernel).chunk(3, -1)
+            dn = self.dm_dr[t] * dr + self.reset[t] * dm
         else:
+            du, dr = (h @ self.gates_kernel).chunk(2, -1)
             dn = (self.dm_dr[t] * dr + self.reset[t] * h) @ self.candidate_kernel
         return (self.update[t] * h + self.dh_du[t] * du + self.dh_dn[t] * dn,)
 
 
-def _from_keras(arrays: tuple[Array, ...], reset_after: bool) -> Unpacked:
-    """Keras: kernel (I, 3H), recurrent (H, 3H), bias (3H,), or (2, 3H) with reset_after.
-
-    The bias's shape outranks the configuration, where old files have no ``reset_after``;
-    CuDNN's bias is (6H,).
-    """
-    if len(arrays) not in (2, 3):
-        raise UnfitWeights(f"a GRU has 2 or 3 arrays, not {len(arrays)}")
-    kernel, recurrent = arrays[0], arrays[1]
-    units = recurrent.shape[0]
-    if recurrent.shape != (units, 3 * units) or kernel.shape[1:] != (3 * units,):
-        raise UnfitWeights(f"arrays {kernel.shape} and {recurrent.shape} are not a GRU's")
-    if len(arrays) == 2:
-        return kernel, recurrent, None, None, reset_after
-    bias = arrays[2]
-    if bias.shape == (6 * units,):
-        kernel, recurrent = from_cudnn(kernel, 3, transposed=True), from_cudnn(recurrent, 3)
-        bias = bias.reshape(2, 3 * units)
-    if bias.shape == (2, 3 * units):
-        return kernel, recurrent, bias[0], bias[1], True
-    if bias.shape != (3 * units,):
-        raise UnfitWeights(f"a bias of shape {bias.shape} is not a GRU's")
-    return kernel, recurrent, bias, None, False
-
-
-def _from_torch(arrays: tuple[Array, ...]) -> Unpacked:
-    """PyTorch: weight_ih (3H, I), weight_hh (3H, H), bias_ih and bias_hh; blocks r, u, n."""
-    kernel, recurrent, *biases = (_update_first(array) for array in arrays)
-    if recurrent.shape != (3 * recurrent.shape[1], recurrent.shape[1]):
-        raise UnfitWeights(f"arrays {kernel.shape} and {recurrent.shape} are not a GRU's")
-    bias, own = biases if biases else (None, None)
-    return kernel.T, recurrent.T, bias, own, True
-
-
-def _update_first(array: Array) -> Array:
+def _update_first(*arrays: Array) -> tuple[Array, ...]:
     """PyTorch's blocks r, u, n in this project's order u, r, n."""
-    r, u, n = np.split(array, 3)
-    return np.concatenate([u, r, n])
+    blocks = (np.array_split(array, 3, axis=-1) for array in arrays)
+    return tuple(np.concatenate((u, r, n), axis=-1) for r, u, n in blocks)

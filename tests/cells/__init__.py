@@ -1,0 +1,1 @@
+"""Recurrent cells against their equations, PyTorch, Keras and autograd."""
