@@ -7,7 +7,7 @@ Batch first throughout, as in Keras.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from rnndiag import registry
 from rnndiag.activations import UnknownActivation
 from rnndiag.cells.base import State, UnfitWeights
+from rnndiag.layers._recurrent_looks import looks_recurrent
 from rnndiag.records import Array, Direction, LayerSpec, NotAnalysed
 from rnndiag.recurrence import Journal
+
+Masks = tuple[Tensor | None, ...]
 
 
 class CannotRebuild(ValueError):
@@ -27,12 +30,20 @@ class CannotRebuild(ValueError):
 
 @dataclass(frozen=True)
 class Signal:
-    """A value on its way through the network, or why it is lost."""
+    """A value on its way through the network, or why it is not known."""
 
     value: Tensor | None
     mask: Tensor | None = None
     """(B, T) bool, false at steps to skip; None where there is no mask."""
     lost: str | None = None
+    """Why the true value is not known; a value beside it was made from noise."""
+    mask_by_hand: bool = False
+    """Whether the mask was given to the call, instead of coming with the value."""
+
+
+def why_lost(signals: Sequence[Signal]) -> str | None:
+    """The first reason why something among the signals is not known."""
+    return next((signal.lost for signal in signals if signal.lost is not None), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +109,12 @@ class Layer(nn.Module, ABC):
     def forward(self, *values: Tensor) -> Tensor:
         """The layer's output."""
 
-    def mask(self, masks: tuple[Tensor | None, ...], *values: Tensor) -> Tensor | None:
+    def masked(self, masks: Masks, *values: Tensor) -> Tensor:
+        """The output beside masks; by default they do not change it."""
+        output: Tensor = self(*values)
+        return output
+
+    def mask(self, masks: Masks, *values: Tensor) -> Tensor | None:
         """The output's mask; by default a layer ends it."""
         return None
 
@@ -106,17 +122,17 @@ class Layer(nn.Module, ABC):
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
     ) -> tuple[Signal, ...]:
         """The outputs; lost where an input is lost."""
-        lost = next((signal for signal in inputs if signal.value is None), None)
-        if lost is not None:
-            return (lost,)
-        values = tuple(signal.value for signal in inputs if signal.value is not None)
+        lost = why_lost(inputs)
+        values = tuple(as_float(signal.value) for signal in inputs if signal.value is not None)
+        if not values or len(values) < len(inputs):
+            return (Signal(None, lost=lost or f"what feeds {self.spec.name} is unknown"),)
         masks = tuple(signal.mask for signal in inputs)
         try:
-            return (Signal(self(*values), self.mask(masks, *values)),)
-        except (RuntimeError, IndexError) as error:
+            return (Signal(self.masked(masks, *values), self.mask(masks, *values), lost),)
+        except (RuntimeError, IndexError, ValueError) as error:
             shapes = ", ".join(str(tuple(value.shape)) for value in values)
             reason = f"{self.spec.name}: {self.spec.kind} does not take {shapes} ({error})"
-            return (Signal(None, lost=reason),)
+            return (Signal(None, lost=lost or reason),)
 
     def not_analysed(self) -> list[NotAnalysed]:
         """Recurrent layers within that were found but not rebuilt."""
@@ -125,11 +141,20 @@ class Layer(nn.Module, ABC):
     def _keep(self, name: str, array: Array) -> None:
         self.register_buffer(name, torch.tensor(array, dtype=torch.float32).contiguous())
 
+    def _keep_or_none(self, name: str, array: Array | None) -> None:
+        """None for an array that the layer does without, such as a bias."""
+        self.register_buffer(name, None) if array is None else self._keep(name, array)
+
+
+def as_float(value: Tensor) -> Tensor:
+    """Integers as Keras casts them; token ids stay exact up to 2^24."""
+    return value if value.is_floating_point() else value.float()
+
 
 class PassesMask:
     """For layers whose output has the input's mask."""
 
-    def mask(self, masks: tuple[Tensor | None, ...], *values: Tensor) -> Tensor | None:
+    def mask(self, masks: Masks, *values: Tensor) -> Tensor | None:
         """The first input's mask."""
         return masks[0]
 
@@ -148,6 +173,9 @@ class Unknown(Layer):
         return (Signal(None, lost=self.reason),)
 
     def not_analysed(self) -> list[NotAnalysed]:
+        """The layer, if it may be recurrent: others are missing from no table."""
+        if not looks_recurrent(self.spec):
+            return []
         return [NotAnalysed(name=self.spec.name, kind=self.spec.kind, reason=self.reason)]
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from rnndiag.layers.base import CannotRebuild, Layer, Recorder, Signal
+from rnndiag.layers.base import CannotRebuild, Layer, Recorder, Signal, why_lost
 from rnndiag.layers.recurrent import Recurrent
 from rnndiag.records import LayerSpec
 
@@ -25,14 +22,9 @@ class Bidirectional(Layer):
         self.merge_mode = spec.config.get("merge_mode", "concat")
         if self.merge_mode not in _MERGES:
             raise CannotRebuild(f"merge_mode {self.merge_mode!r} is not one of Keras's own")
-        self.forward_layer, self.backward_layer = (Recurrent(inner) for inner in spec.inner)
+        self.forward_layer, self.backward_layer = map(_direction, spec.inner)
         self.return_sequences = self.forward_layer.return_sequences
         self.backward_layer.reflipped = self.return_sequences
-
-    @classmethod
-    def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
-        inner = config.get("layer", {}).get("config", {})
-        return 2 * Recurrent.variables(inner)
 
     def forward(self, *values: Tensor) -> Tensor:
         raise NotImplementedError("a recurrent layer runs with a recorder")
@@ -43,20 +35,29 @@ class Bidirectional(Layer):
         half = len(initial) // 2
         ahead, *ahead_states = self.forward_layer.run(inputs, initial[:half], recorder)
         back, *back_states = self.backward_layer.run(inputs, initial[half:], recorder)
-        if ahead.value is None or back.value is None:
-            return (ahead,)
-        y = back.value.flip(1) if self.return_sequences else back.value
-        outputs: tuple[Signal, ...]
-        if self.merge_mode is None:
-            outputs = (ahead, Signal(y, ahead.mask))
-        else:
-            outputs = (Signal(self._merge(ahead.value, y), ahead.mask),)
-        return (*outputs, *ahead_states, *back_states)
+        return (*self._merge(ahead, back), *ahead_states, *back_states)
 
-    def _merge(self, ahead: Tensor, back: Tensor) -> Tensor:
+    def _merge(self, ahead: Signal, back: Signal) -> tuple[Signal, ...]:
+        y, y_back = ahead.value, back.value
+        assert y is not None
+        assert y_back is not None
+        if self.return_sequences:
+            y_back = y_back.flip(0 if self.forward_layer.time_major else 1)
+        if self.merge_mode is None:
+            return ahead, Signal(y_back, ahead.mask, back.lost)
+        return (Signal(self._combine(y, y_back), ahead.mask, why_lost((ahead, back))),)
+
+    def _combine(self, ahead: Tensor, back: Tensor) -> Tensor:
         if self.merge_mode == "concat":
             return torch.cat((ahead, back), -1)
         if self.merge_mode == "mul":
             return ahead * back
         total = ahead + back
         return total / 2 if self.merge_mode == "ave" else total
+
+
+def _direction(spec: LayerSpec) -> Recurrent:
+    """One direction; Keras wraps anything that reads a sequence both ways, this only its own."""
+    if spec.kind not in Recurrent.kinds or spec.problem is not None:
+        raise CannotRebuild(spec.problem or f"{spec.kind} is not a layer that rnndiag knows")
+    return Recurrent(spec)

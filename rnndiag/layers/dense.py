@@ -15,17 +15,14 @@ from rnndiag.records import LayerSpec
 class Dense(PassesMask, Layer):
     """A fully connected layer; ``nn.Linear`` in a state dict."""
 
-    kinds = ("Dense", "TimeDistributedDense")
+    kinds = ("Dense",)
     kernel: Tensor
     bias: Tensor | None
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self._keep("kernel", spec.weights[0])
-        if len(spec.weights) > 1:
-            self._keep("bias", spec.weights[1])
-        else:
-            self.bias = None
+        self._keep_or_none("bias", next(iter(spec.weights[1:]), None))
         self.activation = activation(spec.config.get("activation"), spec.writer)
 
     @classmethod

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from rnndiag.layers.base import Layer, Recorder, Signal, build
-from rnndiag.records import LayerSpec, NotAnalysed, Ref
+from rnndiag.records import Call, LayerSpec, NotAnalysed, Ref
 
 
 class Model(Layer):
@@ -32,26 +34,44 @@ class Model(Layer):
     def run(
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
     ) -> tuple[Signal, ...]:
-        signals: dict[tuple[str, int], tuple[Signal, ...]] = {
-            (ref.layer, ref.call): (signal,)
-            for ref, signal in zip(self.graph.inputs, inputs, strict=True)
-        }
-
-        def find(ref: Ref) -> Signal:
-            outputs = signals[ref.layer, ref.call]
-            if ref.tensor < len(outputs):
-                return outputs[ref.tensor]
-            lost = next((s.lost for s in outputs if s.lost), None)
-            return Signal(None, lost=lost or f"{ref.layer} has no output {ref.tensor}")
-
+        done = _Signals()
+        for ref, signal in zip(self.graph.inputs, inputs, strict=False):
+            done.put(ref.layer, ref.call, (replace(signal, mask_by_hand=False),))
         for call in self.graph.calls:
             layer = self.by_name[call.layer]
             assert isinstance(layer, Layer)
-            given = tuple(map(find, call.inputs))
-            states = tuple(map(find, call.initial_state))
-            signals[call.layer, call.index] = layer.run(given, states, recorder)
-        return tuple(map(find, self.graph.outputs))
+            states = tuple(map(done.find, call.initial_state))
+            done.put(call.layer, call.index, layer.run(done.inputs(call), states, recorder))
+        return tuple(map(done.find, self.graph.outputs))
 
     def not_analysed(self) -> list[NotAnalysed]:
         layers = [layer for layer in self.layers if isinstance(layer, Layer)]
         return [found for layer in layers for found in layer.not_analysed()]
+
+
+class _Signals:
+    """What each call gave so far."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, int], tuple[Signal, ...]] = {}
+
+    def put(self, layer: str, call: int, signals: tuple[Signal, ...]) -> None:
+        self._given[layer, call] = signals
+
+    def find(self, ref: Ref) -> Signal:
+        """The signal that `ref` names, or why it is not there."""
+        outputs = self._given.get((ref.layer, ref.call), ())
+        if ref.tensor < len(outputs):
+            return outputs[ref.tensor]
+        lost = next((s.lost for s in outputs if s.lost), None)
+        return Signal(None, lost=lost or f"{ref.layer} gives nothing that could be found")
+
+    def inputs(self, call: Call) -> tuple[Signal, ...]:
+        """A call's inputs, with the mask that it is given by hand."""
+        given = tuple(map(self.find, call.inputs))
+        if call.mask is None or not given:
+            return given
+        mask = self.find(call.mask)
+        told = None if mask.value is None else mask.value.bool()
+        first = replace(given[0], mask=told, mask_by_hand=True, lost=given[0].lost or mask.lost)
+        return (first if mask.value is not None else Signal(None, lost=mask.lost), *given[1:])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnndiag import registry
 from rnndiag.cells.base import Cell, State
-from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal
+from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal, as_float, why_lost
 from rnndiag.records import Direction, LayerSpec
 from rnndiag.recurrence import Journal, Recurrence
 
@@ -18,28 +19,48 @@ from rnndiag.recurrence import Journal, Recurrence
 def cell_from_spec(spec: LayerSpec) -> Cell:
     """The cell that a layer's or a cell's kind names."""
     found = registry.classes("rnndiag.cells", Cell).get(spec.kind)
-    if found is None:
-        raise CannotRebuild(f"{spec.kind} is not a cell that rnndiag knows")
+    if found is None or spec.problem is not None:
+        raise CannotRebuild(spec.problem or f"{spec.kind} is not a cell that rnndiag knows")
     cell: Cell = found.from_spec(spec)  # type: ignore[attr-defined]
     return cell
 
 
-class Recurrent(Layer):
-    """LSTM, GRU or SimpleRNN; records what it did."""
+@dataclass(frozen=True)
+class _Feed:
+    """What one use of a layer runs on, time-major and in the input's order."""
 
-    kinds = ("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")
+    x: Tensor
+    """(T, B, I)"""
+    mask: Tensor | None
+    """(T, B) bool, which the cells obey."""
+    carried: Tensor | None
+    """The mask that goes on with the output, as it came."""
+    isolated: str | None
+    """Why it is not what the network feeds the layer."""
+
+
+class Recurrent(Layer):
+    """LSTM, GRU, SimpleRNN, or RNN of one or several stacked cells; records what it did.
+
+    Stacked cells run one after the other over the whole sequence, which is the same as all of
+    them at each step: a masked step leaves every cell's state as it was.
+    """
+
+    kinds = ("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN")
     reflipped = False
     """Whether a wrapper turns the output back into the input's order."""
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
-        self.cell = cell_from_spec(spec)
+        self.specs = spec.inner or (spec,)
+        self.cells = nn.ModuleList(cell_from_spec(inner) for inner in self.specs)
         config = spec.config
         self.go_backwards = bool(config.get("go_backwards"))
         self.return_sequences = bool(config.get("return_sequences"))
         self.return_state = bool(config.get("return_state"))
         self.time_major = bool(config.get("time_major"))
         self.zero_output_for_mask = bool(config.get("zero_output_for_mask"))
+        self.last_cell_first = bool(config.get("reverse_state_order"))
 
     @classmethod
     def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -56,60 +77,107 @@ class Recurrent(Layer):
     def run(
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
     ) -> tuple[Signal, ...]:
-        x, mask = inputs[0].value, inputs[0].mask
-        isolated = self._why_isolated(inputs[0], initial)
-        if isolated or x is None:
-            x, mask, initial = recorder.noise(self.cell.input_size), None, ()
-        x = x if self.time_major else x.transpose(0, 1)
-        steps = None if mask is None else mask.T
-        if self.go_backwards:
-            x, steps = x.flip(0), None if steps is None else steps.flip(0)
-        journal = Journal(self.cell, steps)
-        state = tuple(s.value for s in initial if s.value is not None)
-        state = state or self.cell.zero_state(x.shape[1])
-        z = self.cell.project(x).requires_grad_()
-        sequence, *last = Recurrence.apply(journal, z, *state)
-        recorder.add(
-            Entry(
-                spec=self.spec,
-                direction=self.direction,
-                call=recorder.count(self.spec),
-                journal=journal,
-                z=z,
-                sequence=sequence,
-                last=tuple(last),
-                go_backwards=self.go_backwards,
-                reflipped=self.reflipped,
-                isolated=isolated,
-            )
+        feed = self._feed(inputs[0], bool(initial), recorder)
+        states, unfit = self._initial(initial, feed.x.shape[1])
+        isolated = feed.isolated or unfit
+        x, mask = (self._turn(feed.x), None if feed.mask is None else self._turn(feed.mask))
+        lasts = []
+        for spec, cell, state in zip(self.specs, self._cells(), states, strict=True):
+            journal = Journal(cell, mask)
+            z = cell.project(x).requires_grad_()
+            x, *last = Recurrence.apply(journal, z, *state)  # type: ignore[no-untyped-call]
+            lasts.append((x[-1], *last))
+            recorder.add(self._entry(spec, journal, z, x, tuple(last), recorder, isolated))
+        return self._outputs(x, lasts, mask, feed.carried, isolated)
+
+    def _cells(self) -> Iterator[Cell]:
+        for cell in self.cells:
+            assert isinstance(cell, Cell)
+            yield cell
+
+    def _turn(self, sequence: Tensor) -> Tensor:
+        return sequence.flip(0) if self.go_backwards else sequence
+
+    def _entry(
+        self,
+        spec: LayerSpec,
+        journal: Journal,
+        z: Tensor,
+        h: Tensor,
+        last: State,
+        recorder: Recorder,
+        isolated: str | None,
+    ) -> Entry:
+        return Entry(
+            spec=spec,
+            direction=self.direction,
+            call=recorder.count(spec),
+            journal=journal,
+            z=z,
+            sequence=h,
+            last=last,
+            go_backwards=self.go_backwards,
+            reflipped=self.reflipped,
+            isolated=isolated,
         )
-        return self._outputs(sequence, tuple(last), steps)
 
-    def _why_isolated(self, source: Signal, initial: tuple[Signal, ...]) -> str | None:
-        """Why noise must stand in for the layer's input; None where it need not."""
-        for signal in (source, *initial):
-            if signal.value is None:
-                return signal.lost or "what feeds it is unknown"
-        shape = tuple(source.value.shape) if source.value is not None else ()
-        if len(shape) != 3 or shape[-1] != self.cell.input_size:
-            return f"its input has shape {shape}, not (batch, timesteps, {self.cell.input_size})"
-        return None
+    # ------------------------------------------------------------ what it runs on
 
-    def _outputs(self, h: Tensor, last: State, mask: Tensor | None) -> tuple[Signal, ...]:
+    def _feed(self, source: Signal, has_initial: bool, recorder: Recorder) -> _Feed:
+        """The input where it is known and fits, noise elsewhere."""
+        size = next(self._cells()).input_size
+        x, mask, isolated = source.value, source.mask, source.lost
+        if x is None or x.dim() != 3 or x.shape[-1] != size:
+            shape = "no known shape" if x is None else f"shape {tuple(x.shape)}"
+            isolated = isolated or f"its input has {shape}, not (batch, timesteps, {size})"
+            return _Feed(recorder.noise(size).transpose(0, 1), None, None, isolated)
+        if mask is not None and mask.shape != x.shape[:2]:
+            isolated = f"its mask has shape {tuple(mask.shape)}, not {tuple(x.shape[:2])}"
+            mask = None
+        obeyed = mask if self._obeys_mask(source, has_initial) else None
+        if not self.time_major:
+            x, obeyed = x.transpose(0, 1), None if obeyed is None else obeyed.T
+        return _Feed(as_float(x), obeyed, mask, isolated)
+
+    def _obeys_mask(self, source: Signal, has_initial: bool) -> bool:
+        """Keras 3 hands a mask on to a layer's call only where that takes one tensor."""
+        keras3 = self.spec.writer.framework == "keras" and self.spec.writer.numbers >= (3,)
+        return source.mask_by_hand or not (has_initial and keras3)
+
+    def _initial(self, given: tuple[Signal, ...], batch: int) -> tuple[list[State], str | None]:
+        """Each cell's first state; zeros with the reason where those given do not do."""
+        zeros = [cell.zero_state(batch) for cell in self._cells()]
+        values = [as_float(s.value) for s in given if s.value is not None]
+        ordered = zeros[::-1] if self.last_cell_first else zeros
+        wanted = [tuple(part.shape) for state in ordered for part in state]
+        if not given or [tuple(value.shape) for value in values] != wanted:
+            reason = f"its initial state does not have the shapes {wanted}"
+            return zeros, (why_lost(given) or reason) if given else None
+        each = iter(values)
+        states = [tuple(next(each) for _ in state) for state in ordered]
+        return states[::-1] if self.last_cell_first else states, why_lost(given)
+
+    # ------------------------------------------------------------ what it gives
+
+    def _outputs(
+        self,
+        h: Tensor,
+        lasts: list[State],
+        mask: Tensor | None,
+        carried: Tensor | None,
+        lost: str | None,
+    ) -> tuple[Signal, ...]:
         """What Keras returns: the sequence or its end, and the states if asked for."""
-        y = h
-        if mask is not None and self.zero_output_for_mask:
-            y = torch.where(mask.unsqueeze(-1), h, 0.0)
-        elif mask is not None:
+        if mask is not None:
             # Before the first real step Keras emits zeros, not the initial state.
-            y = torch.where(mask.cumsum(0).unsqueeze(-1) > 0, h, 0.0)
+            shown = mask if self.zero_output_for_mask else mask.cumsum(0) > 0
+            h = torch.where(shown.unsqueeze(-1), h, 0.0)
         if self.return_sequences:
-            output = y if self.time_major else y.transpose(0, 1)
-            # Keras hands the mask on as it came, also where the output runs backwards.
-            given = mask.flip(0) if mask is not None and self.go_backwards else mask
-            signals = [Signal(output, None if given is None else given.T)]
+            # The mask goes on as it came, also where the output runs backwards.
+            signals = [Signal(h if self.time_major else h.transpose(0, 1), carried, lost)]
         else:
-            signals = [Signal(y[-1])]
+            signals = [Signal(h[-1], lost=lost)]
         if self.return_state:
-            signals += [Signal(h[-1]), *(Signal(state) for state in last)]
+            ordered = lasts[::-1] if self.last_cell_first else lasts
+            signals += [Signal(part, lost=lost) for state in ordered for part in state]
         return tuple(signals)

@@ -1,0 +1,69 @@
+"""TimeDistributed: the same layer on every timestep, by folding time into the batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from rnndiag.layers.base import Layer, Recorder, Signal, build
+from rnndiag.records import LayerSpec, NotAnalysed
+
+
+class TimeDistributed(Layer):
+    """Keras's wrapper: (B, T, …) goes through the wrapped layer as (B·T, …).
+
+    What becomes of a mask depends on the writer. Keras 2.2 to 2.15 folds it with the input,
+    and asks the wrapped layer for the output's; Keras 3 only folds it; before, it passes by.
+    """
+
+    kinds = ("TimeDistributed",)
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__(spec)
+        self.inner = build(spec.inner[0])
+        numbers = spec.writer.numbers
+        passes_by = (2,) <= numbers < (2, 2) and "tf" not in (spec.writer.version or "")
+        self.tells_inner = not passes_by
+        self.asks_inner = not passes_by and numbers < (3,)
+
+    def forward(self, *values: Tensor) -> Tensor:
+        raise NotImplementedError("the wrapped layer may need a recorder")
+
+    def run(
+        self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
+    ) -> tuple[Signal, ...]:
+        source = inputs[0]
+        if source.value is None or source.value.dim() < 3:
+            lost = Signal(None, lost=source.lost or f"{self.spec.name}: no timesteps come in")
+            self.inner.run((lost,), (), recorder)
+            return (lost,)
+        steps = source.value.shape[:2]
+        outputs = self.inner.run(tuple(map(self._folded, inputs)), (), recorder)
+        return tuple(self._unfolded(output, source.mask, steps) for output in outputs)
+
+    def _folded(self, signal: Signal) -> Signal:
+        if signal.value is None:
+            return signal
+        mask = signal.mask
+        # A mask of whole timesteps says nothing about what is inside one of them.
+        inside = mask is not None and mask.dim() > 2
+        told = mask.flatten(0, 1) if mask is not None and inside and self.tells_inner else None
+        return replace(signal, value=signal.value.flatten(0, 1), mask=told)
+
+    def _unfolded(self, output: Signal, mask: Tensor | None, steps: tuple[int, ...]) -> Signal:
+        if output.value is None:
+            return output
+        value = output.value.reshape(*steps, *output.value.shape[1:])
+        if not self.asks_inner:
+            return Signal(value, mask, output.lost)
+        if output.mask is not None:
+            inside = output.mask.reshape(*steps, *output.mask.shape[1:])
+            return Signal(value, inside, output.lost)
+        # The wrapped layer ended the mask: a timestep is real if anything in it was.
+        if mask is not None and mask.dim() > 2:
+            mask = mask.flatten(2).any(-1)
+        return Signal(value, mask, output.lost)
+
+    def not_analysed(self) -> list[NotAnalysed]:
+        return self.inner.not_analysed()
