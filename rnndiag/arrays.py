@@ -13,14 +13,15 @@ from rnndiag.records import Array, LayerRun, ProbeRun
 def save(run: ProbeRun, path: Path) -> None:
     """Write every array of `run`; the file appears whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **collect(run))
+        np.savez_compressed(file, allow_pickle=False, **collect(run))
 
 
 def collect(run: ProbeRun) -> dict[str, Array]:
     """``NAME/forward/h`` and its companions, each (B, T, …) in processing order.
 
     ``h`` and ``c`` are what the cell computed at each step, before a mask discards it;
-    ``dL_dh`` and ``dL_dc`` are autograd's totals of the chosen cotangent, 0 at masked steps.
+    ``dL_dh`` and ``dL_dc`` are autograd's totals of the chosen cotangent, 0 at masked steps;
+    ``gamma`` is dL_dc without the path c_t → h_t of the same step, as the profile takes it.
     """
     arrays: dict[str, Array] = {}
     for layer in run.layers:
@@ -41,4 +42,6 @@ def _of_layer(layer: LayerRun) -> dict[str, Array]:
         arrays["c"] = layer.c
     if layer.dL_dc is not None:
         arrays["dL_dc"] = layer.dL_dc
+    if layer.gamma is not None:
+        arrays["gamma"] = layer.gamma
     return arrays

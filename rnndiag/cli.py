@@ -5,6 +5,7 @@ Only this module knows click, and it imports nothing heavy before a command need
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -29,12 +30,24 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
         except RnndiagError as error:
-            if ctx.params.get("debug"):
+            if ctx.params["debug"]:
                 raise
-            hint = f"\n  {error.hint}" if error.hint else ""
-            click.echo(f"rnndiag: {error.message}{hint}", err=True)
+            _complain(error.message, error.hint)
             ctx.exit(error.exit_code)
+        except Exception as error:  # a user gets one message, whatever went wrong
+            if ctx.params["debug"]:
+                raise
+            what = f"internal error: {type(error).__name__}: {error}"
+            _complain(what, "please report it, with what `rnndiag --debug …` prints")
+            ctx.exit(INTERNAL_ERROR)
+
+
+def _complain(message: str, hint: str) -> None:
+    """What is wrong and where; on a line of its own, what to try."""
+    click.echo(f"rnndiag: {message}" + (f"\n  {hint}" if hint else ""), err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,34 +65,76 @@ def _probe_options(command: Command) -> Command:
     """The options that choose what is run through the network."""
     options = [
         click.option("--probe", metavar="FILE", help="Real input: .npy, .npz, .pt, .csv or .h5."),
-        click.option("--probe-key", multiple=True, metavar="NAME",
-                     help="Array in the probe file; once for each network input."),
-        click.option("--probe-kind", default="auto", show_default=True,
-                     type=click.Choice(["auto", "normal", "uniform", "onehot", "ids"]),
-                     help="What to make up where there is no --probe."),
+        click.option(
+            "--probe-key",
+            multiple=True,
+            metavar="NAME",
+            help="Array in the probe file; once for each network input.",
+        ),
+        click.option(
+            "--probe-kind",
+            default="auto",
+            show_default=True,
+            type=click.Choice(["auto", "normal", "uniform", "onehot", "ids"]),
+            help="What to make up where there is no --probe.",
+        ),
         click.option("--targets", metavar="FILE", help="Targets for the loss; same file types."),
-        click.option("--targets-key", multiple=True, metavar="NAME",
-                     help="Array in the targets file; once for each network output."),
-        click.option("--loss", metavar="NAME",
-                     help="Loss to send back: mean_square (no targets), mse, mae, "
-                     "binary_crossentropy, categorical_crossentropy, "
-                     "sparse_categorical_crossentropy."),
+        click.option(
+            "--targets-key",
+            multiple=True,
+            metavar="NAME",
+            help="Array in the targets file; once for each network output.",
+        ),
+        click.option(
+            "--loss",
+            metavar="NAME",
+            help="Loss to send back: mean_square (no targets), mse, mae, "
+            "binary_crossentropy, categorical_crossentropy, "
+            "sparse_categorical_crossentropy.",
+        ),
         click.option("--timesteps", type=click.IntRange(min=1), help="Length of a made-up probe."),
-        click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True,
-                     help="Samples of a made-up probe, for each seed."),
-        click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True,
-                     help="How many made-up probes."),
+        click.option(
+            "--batch",
+            type=click.IntRange(min=1),
+            default=16,
+            show_default=True,
+            help="Samples of a made-up probe, for each seed.",
+        ),
+        click.option(
+            "--seeds",
+            type=click.IntRange(min=1),
+            default=3,
+            show_default=True,
+            help="How many made-up probes.",
+        ),
         click.option("--seed", type=int, default=0, show_default=True, help="The first seed."),
-        click.option("--device", default="auto", show_default=True,
-                     type=click.Choice(["auto", "cpu", "cuda", "mps"])),
-        click.option("--nonlinearity", default="tanh", show_default=True,
-                     type=click.Choice(["tanh", "relu"]),
-                     help="Of a PyTorch nn.RNN, whose file does not tell."),
-        click.option("--windows", type=click.IntRange(min=1), default=1, show_default=True,
-                     help="Windows that a stateful model carries its state across."),
-        click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True),
-                     default=1e-2, show_default=True,
-                     help="Share of the gradient that still counts as reaching."),
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        ),
+        click.option(
+            "--nonlinearity",
+            default="tanh",
+            show_default=True,
+            type=click.Choice(["tanh", "relu"]),
+            help="Of a PyTorch nn.RNN, whose file does not tell.",
+        ),
+        click.option(
+            "--windows",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Windows that a stateful model carries its state across.",
+        ),
+        click.option(
+            "--alpha",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=1e-2,
+            show_default=True,
+            help="Share of the gradient that still counts as reaching.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -89,12 +144,25 @@ def _probe_options(command: Command) -> Command:
 def _output_options(command: Command) -> Command:
     """The options that choose what becomes of the report."""
     options = [
-        click.option("--format", "format_", default="table", show_default=True,
-                     type=click.Choice(["table", "json"])),
-        click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Write the report there instead of to the terminal."),
-        click.option("--save-arrays", type=click.Path(path_type=Path), metavar="FILE.npz",
-                     help="Save states, gates and gradients."),
+        click.option(
+            "--format",
+            "format_",
+            default="table",
+            show_default=True,
+            type=click.Choice(["table", "json"]),
+        ),
+        click.option(
+            "--output",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Write the report there instead of to the terminal.",
+        ),
+        click.option(
+            "--save-arrays",
+            type=click.Path(path_type=Path),
+            metavar="FILE.npz",
+            help="Save states, gates and gradients.",
+        ),
         click.option("-v", "--verbose", is_flag=True, help="Also gates, norms and file facts."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
     ]
@@ -118,17 +186,17 @@ def inspect(
 ) -> None:
     """Measure the recurrent layers of CKPT: spans, units, gates, norms."""
     from rnndiag import pipeline
-    from rnndiag.progress import spinner
+    from rnndiag.progress import bar
 
-    with spinner(quiet=quiet) as progress:
+    with bar(quiet=quiet) as progress:
         diagnosis = pipeline.inspect(checkpoint, Options(**options), progress)
         if save_arrays is not None:
             from rnndiag import arrays
 
-            progress("saving the arrays")
+            progress("saving the arrays", 0.98)
             arrays.save(diagnosis.run, save_arrays)
     _write(diagnosis.report, format_, output, verbose)
-    sys.exit(diagnosis.report.exit_code)
+    click.get_current_context().exit(diagnosis.report.exit_code)
 
 
 def _write(report: Any, format_: str, output: Path | None, verbose: bool) -> None:
@@ -138,13 +206,14 @@ def _write(report: Any, format_: str, output: Path | None, verbose: bool) -> Non
     render = registry.modules("rnndiag.outputs")[format_].render
     terminal = sys.stdout.isatty() and output is None
     width = shutil.get_terminal_size((_WIDTH_OF_PIPES, 24)).columns
-    text = render(report, width=width, color=terminal, verbose=verbose)
+    color = terminal and "NO_COLOR" not in os.environ
+    text = render(report, width=width, color=color, verbose=verbose)
     if output is None:
-        click.echo(text, nl=False)
+        encoding = sys.stdout.encoding or "utf-8"
+        # A terminal that knows no block characters gets question marks, not an error.
+        click.echo(text.encode(encoding, "replace").decode(encoding), nl=False)
         return
     from rnndiag.files import replacing
 
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-

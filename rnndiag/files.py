@@ -17,7 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise BadOption(f"{path}: cannot be written: {error.strerror}", "choose another place")
+        raise BadOption(f"{path}: cannot be written: {error.strerror}", "choose another place") from error
     os.close(handle)
     temporary = Path(name)
     try:

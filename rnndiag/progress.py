@@ -1,37 +1,41 @@
-"""A sign of life on stderr once work lasts over a second."""
+"""A progress bar on stderr once work lasts over a second."""
 
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_PATIENCE = 1.0
+PATIENCE = 1.0
 """Seconds before anything is shown."""
+
+Progress = Callable[[str, float], None]
+"""Takes what is being done and the share of all work that lies behind."""
+
+
+def silent(what: str, done: float) -> None:
+    """A progress report that nobody reads."""
 
 
 @contextmanager
-def spinner(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Give a function that says what is being done; silent unless stderr is a terminal."""
+def bar(*, quiet: bool) -> Iterator[Progress]:
+    """Give a function to report progress to; it shows nothing unless stderr is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield lambda _: None
+        yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich import progress
 
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task("starting", total=None)
-    started = time.monotonic()
-
-    def say(what: str) -> None:
-        bar.update(task, description=what)
-        if time.monotonic() - started > _PATIENCE:
-            bar.start()
-
+    text = progress.TextColumn("{task.description}")
+    columns = (progress.SpinnerColumn(), progress.BarColumn(), text, progress.TimeElapsedColumn())
+    shown = progress.Progress(*columns, console=Console(stderr=True), transient=True)
+    task = shown.add_task("starting", total=1.0)
+    # The work says nothing while it is busy, so a clock of its own brings the bar up.
+    clock = threading.Timer(PATIENCE, shown.start)
+    clock.start()
     try:
-        yield say
+        yield lambda what, done: shown.update(task, description=what, completed=done)
     finally:
-        bar.stop()
+        clock.cancel()
+        shown.stop()

@@ -28,5 +28,5 @@ def classes(package: str, base: type) -> dict[str, type]:
         for value in vars(module).values():
             defined_here = isinstance(value, type) and value.__module__ == module.__name__
             if defined_here and issubclass(value, base):
-                table.update(dict.fromkeys(value.kinds, value))  # type: ignore[attr-defined]
+                table.update(dict.fromkeys(value.kinds, value))
     return table

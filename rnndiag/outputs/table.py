@@ -2,12 +2,218 @@
 
 from __future__ import annotations
 
-from rnndiag.records import Report
+import io
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rnndiag.outputs._details import print_details
+from rnndiag.outputs._grid import fact_of, grid, grouped
+from rnndiag.outputs._text import NOTHING, byte_count, number, percent, sparkline, title
+from rnndiag.records import LayerReport, Report
+
+_PROFILE_AT_LEAST = 10
+_PROFILE_AT_MOST = 60
+_NAME_SHARE = 0.24
+"""Of the width, for layer names; a longer name is cut."""
+_HEALTHY = {
+    # 10-90 % of good published models on real input: 6 packages with LSTMs, 2 with GRUs.
+    "LSTM": {
+        "reach": ("18-164", "", "1", "≤ .04"),
+        "state": ("0", "0-3 %", "0-7 %", "1-4 / 2-23", "", ".47-1.4", ".19-2.3"),
+    },
+    "GRU": {
+        "reach": ("34-359", "", "1", "≤ 0"),
+        "state": ("0", "0-19 %", "0-25 %", "1-6 / 2-100", "", ".57-1.4", ".33-1.4"),
+    },
+}
 
 
 def render(report: Report, *, width: int, color: bool, verbose: bool) -> str:
-    """Tables of what the checkpoint is and what each layer does."""
-    lines = [report.checkpoint.path]
-    lines += [f"{layer.name} {layer.kind} {layer.direction} {layer.measurements}"
-              for layer in report.layers]
-    return "\n".join(lines) + "\n"
+    """What the checkpoint is, how far its gradients reach, what its units and weights do."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    layers = [layer for layer in report.layers if layer.analysed]
+    _head(console, report)
+    if layers:
+        console.print(_reach(layers, width))
+        console.print(_state(layers, width))
+    if verbose and layers:
+        print_details(console, report, layers)
+    _foot(console, report, layers)
+    # Rich pads rows to the full width; a file or a pipe has no use for that.
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+# ---------------------------------------------------------------- head and foot
+
+
+def _head(console: Console, report: Report) -> None:
+    file, probe = report.checkpoint, report.probe
+    version = f" {file.framework_version}" if file.framework_version else ""
+    framework = {"keras": "Keras", "torch": "PyTorch"}[file.framework]
+    console.print(Text(file.path, style="bold"))
+    console.print(
+        f"{framework}{version}, {file.format}, {byte_count(file.bytes)}, "
+        f"{file.parameters:,} parameters"
+    )
+    seeds = f" × {probe.seeds} seeds" if probe.seeds > 1 else ""
+    source = {"synthetic": "synthetic probe", "file": "probe from file"}[probe.source]
+    loss = "" if probe.loss is None else f", loss {number(probe.loss, 4)}"
+    console.print(
+        f"{source}: {probe.batch} samples{seeds}, {probe.timesteps} timesteps; "
+        f"{probe.wiring} wiring, on {probe.device}{loss}"
+    )
+    console.print()
+
+
+def _foot(console: Console, report: Report, layers: list[LayerReport]) -> None:
+    """Coverage, what stands in its way, and what to keep in mind."""
+    missing = [layer for layer in report.layers if not layer.analysed]
+    rnns = len(layers) + len(missing)
+    console.print(Text(f"{len(layers)} of {rnns} RNN layers and directions analysed", "bold"))
+    for layer in missing:
+        console.print(_bullet(f"not analysed: {layer.reason}", "red"))
+    isolated = grouped((layer.reason, title(layer)) for layer in layers if layer.reason)
+    for reason, titles in isolated.items():
+        console.print(_bullet(f"isolated, fed with noise: {', '.join(titles)}: {reason}", "yellow"))
+    for layer in layers:
+        _remarks(console, layer)
+    for note in report.notes:
+        console.print(_bullet(note))
+    if report.probe.source == "synthetic" and layers:
+        advice = "synthetic probe: spans and activity on noise say little; use --probe FILE"
+        console.print(_bullet(advice, "yellow"))
+
+
+def _remarks(console: Console, layer: LayerReport) -> None:
+    """What has no column of its own, because most layers have nothing there."""
+    broken, carried = fact_of(layer, "non_finite"), fact_of(layer, "carried_context")
+    if broken is not None and broken.total:
+        where = ", ".join(f"{getattr(broken, name)} in {name}" for name in broken.tensors)
+        console.print(_bullet(f"{title(layer)}: NaN or infinite values: {where}", "red"))
+    if carried is not None:
+        console.print(
+            _bullet(
+                f"{title(layer)}: stateful: carried context {carried.span} × {carried.windows} "
+                f"windows = {carried.timesteps} timesteps of state values, not of gradient"
+            )
+        )
+
+
+def _bullet(text: str, style: str = "") -> Table:
+    row = Table.grid(padding=(0, 1))
+    row.add_row("•", Text(text, style=style))
+    return row
+
+
+# ---------------------------------------------------------------- the two tables
+
+
+def _name_width(layers: list[LayerReport], width: int) -> int:
+    longest = max(len(title(layer)) for layer in layers)
+    return max(len("good LSTMs"), min(longest, round(_NAME_SHARE * width)))
+
+
+def _get(layer: LayerReport, name: str, field: str) -> Any:
+    return getattr(fact_of(layer, name), field, None)
+
+
+def _reach(layers: list[LayerReport], width: int) -> Table:
+    """How far back the gradient of the last step reaches."""
+    names = _name_width(layers, width)
+    columns = ("layer", "cell", "span", "half-life", "growth", "λ₁")
+    rows = [_reach_row(layer, names) for layer in layers]
+    bands = [(f"good {kind}s", "", *_HEALTHY[kind]["reach"]) for kind in _kinds(layers)]
+    table = grid(*columns, texts=2)
+    taken = [max(map(len, cells)) + 2 for cells in zip(columns, *rows, *bands, strict=True)]
+    room = max(_PROFILE_AT_LEAST, min(_PROFILE_AT_MOST, width - sum(taken)))
+    header = "gradient, now → back" if room >= 20 else "now → back"
+    table.add_column(header, no_wrap=True, min_width=room)
+    for layer, row in zip(layers, rows, strict=True):
+        table.add_row(*row, _profile(layer, room))
+    for band in bands:
+        table.add_row(*band, "", style="dim")
+    table.add_row()
+    return table
+
+
+def _reach_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
+    span = fact_of(layer, "gradient_span")
+    reach = half = NOTHING
+    if span is not None:
+        reach = f"{'≥ ' if span.censored else ''}{span.span}"
+        half = "no decay" if span.half_life is None else number(span.half_life, 1)
+    return (
+        title(layer, name_width),
+        f"{layer.kind} {layer.input_size}→{layer.hidden_size}",
+        reach,
+        half,
+        number(span.growth if span else None, 1),
+        number(_get(layer, "lyapunov", "top")),
+    )
+
+
+def _profile(layer: LayerReport, room: int) -> Text:
+    span = fact_of(layer, "gradient_span")
+    if span is None:
+        return Text(NOTHING)
+    within, beyond = sparkline(span.log10_profile, span.span, room)
+    return Text.assemble((within, "green"), (beyond, "dim"))
+
+
+def _state(layers: list[LayerReport], width: int) -> Table:
+    """What units, gates and weights do."""
+    columns = ("layer", "dead", "extreme", "stuck", "τ 50/90 %", "K/R/b %", "R/K", "b/K")
+    table = grid(*columns)
+    names = _name_width(layers, width)
+    for layer in layers:
+        table.add_row(*_state_row(layer, names))
+    for kind in _kinds(layers):
+        table.add_row(f"good {kind}s", *_HEALTHY[kind]["state"], style="dim")
+    table.add_row()
+    return table
+
+
+def _state_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
+    timescale = fact_of(layer, "timescale")
+    budget = fact_of(layer, "preactivation_budget")
+    shares = (budget.kernel, budget.recurrent, budget.bias) if budget else ()
+    return (
+        title(layer, name_width),
+        percent(_get(layer, "unit_activity", "dead_share")),
+        percent(_get(layer, "unit_activity", "extreme_share")),
+        percent(_most_stuck(layer)),
+        NOTHING
+        if timescale is None
+        else f"{number(timescale.p50, 1)} / {number(timescale.p90, 1)}",
+        "/".join(f"{100 * share:.0f}" for share in shares) or NOTHING,
+        number(_get(layer, "weight_norms", "recurrent_kernel_ratio")),
+        number(_get(layer, "weight_norms", "bias_kernel_ratio")),
+    )
+
+
+def _most_stuck(layer: LayerReport) -> float | None:
+    """The largest share of stuck units over the gates; an open keep gate is no fault."""
+    gates = fact_of(layer, "gate_activity")
+    if not gates:
+        return None
+    shares = [
+        gate.left_stuck_share + (0 if name in ("forget", "update") else gate.right_stuck_share)
+        for name, gate in gates.items()
+    ]
+    return max(map(float, shares))
+
+
+def _kinds(layers: list[LayerReport]) -> list[str]:
+    return sorted({layer.kind for layer in layers} & set(_HEALTHY))

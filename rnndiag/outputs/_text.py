@@ -1,0 +1,92 @@
+"""Numbers, names and profiles as short text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from rnndiag.records import LayerReport
+
+NOTHING = "–"
+_BARS = "▁▂▃▄▅▆▇█"
+_MARK = "┊"
+_FLOOR = -4.0
+"""log10 at which a sparkline's bar is empty."""
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number in a handful of characters: 0.031, 1.50, 212, 4.2e+07."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    size = abs(value)
+    if size >= 1e5 or 0 < size < 10 ** -(digits + 1):
+        return f"{value:.1e}"
+    if size >= 100:
+        return f"{value:.0f}"
+    return f"{value:.{1 if size >= 10 else digits}f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as a whole percentage; a small one is not rounded to nothing."""
+    if share is None or math.isnan(share):
+        return NOTHING
+    if 0 < share < 0.005:
+        return "<1 %"
+    return f"{100 * share:.0f} %"
+
+
+def plain(value: object) -> str:
+    """A value from a configuration: 0.005 rather than float32's 0.004999999888241291."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def title(layer: LayerReport, width: int = 1000) -> str:
+    """A layer's name with its place in a stack and its direction, cut in the middle to fit."""
+    place = (f"[{layer.index}]" if layer.index else "") + (f"#{layer.call}" if layer.call else "")
+    arrow = {"forward": " →", "backward": " ←"}.get(layer.direction or "", "")
+    room = max(3, width - len(place) - len(arrow))
+    name = layer.name
+    if len(name) > room:
+        tail = (room - 1) // 2
+        name = f"{name[: room - 1 - tail]}…{name[len(name) - tail :]}"
+    return f"{name}{place}{arrow}"
+
+
+def byte_count(size: int) -> str:
+    """A file's size in the largest unit that leaves a number above 1."""
+    value, units = float(size), ["bytes", "KB", "MB", "GB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{value:.0f} {units[0]}" if units[0] == "bytes" else f"{value:.1f} {units[0]}"
+
+
+def sparkline(log10_profile: Sequence[float | None], span: int, width: int) -> tuple[str, str]:
+    """The log profile from the last step back, cut at the span: (within, beyond).
+
+    A full bar is the gradient at the pulse or more, an empty one 1e-4 of it or less. The
+    mark stands where the span ends.
+    """
+    count = len(log10_profile)
+    cells = min(width - 1, count)
+    if cells < 1:
+        return "", ""
+    edges = [round(k * count / cells) for k in range(cells + 1)]
+    bars = [_bar(log10_profile[a:b]) for a, b in pairwise(edges)]
+    inside = sum(edge < span for edge in edges[:-1])
+    mark = _MARK if span < count else ""
+    return "".join(bars[:inside]) + mark, "".join(bars[inside:])
+
+
+def _bar(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return _BARS[0]
+    height = 1 - max(_FLOOR, min(0.0, sum(known) / len(known))) / _FLOOR
+    return _BARS[round(height * (len(_BARS) - 1))]

@@ -1,0 +1,96 @@
+"""The report: what was read, run and measured, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rnndiag import __version__
+from rnndiag.records import (
+    Checkpoint,
+    CheckpointReport,
+    KerasModel,
+    LayerReport,
+    LayerRun,
+    NotAnalysed,
+    ProbeReport,
+    ProbeRun,
+    Report,
+)
+
+NOTHING_ANALYSED = 3
+"""Exit status where no recurrent layer could be analysed: that is never "clean"."""
+
+
+def assemble(checkpoint: Checkpoint, run: ProbeRun, facts: Sequence[Mapping[str, Any]]) -> Report:
+    """One report from its parts; `facts` are the measurements of each of the run's layers."""
+    analysed = tuple(_analysed(layer, own) for layer, own in zip(run.layers, facts, strict=True))
+    return Report(
+        rnndiag_version=__version__,
+        exit_code=0 if analysed else NOTHING_ANALYSED,
+        checkpoint=_checkpoint(checkpoint),
+        probe=_probe(run),
+        layers=(*analysed, *map(_missing, run.not_analysed)),
+        training=checkpoint.training,
+        notes=(*checkpoint.notes, *run.probe.notes, *run.notes),
+    )
+
+
+def _analysed(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:
+    return LayerReport(
+        name=run.label,
+        kind=run.kind,
+        direction=run.direction,
+        index=run.index,
+        call=run.call,
+        input_size=run.input_size,
+        hidden_size=run.hidden_size,
+        analysed=True,
+        reason=run.isolated,
+        measurements=facts,
+    )
+
+
+def _missing(item: NotAnalysed) -> LayerReport:
+    return LayerReport(
+        name=item.name,
+        kind=item.kind,
+        direction=None,
+        index=0,
+        input_size=None,
+        hidden_size=None,
+        analysed=False,
+        reason=item.reason,
+    )
+
+
+def _probe(run: ProbeRun) -> ProbeReport:
+    return ProbeReport(
+        source=run.probe.source,
+        batch=run.probe.batch,
+        timesteps=run.probe.timesteps,
+        seeds=run.probe.seeds,
+        device=run.device,
+        wiring=run.wiring,
+        loss=run.loss,
+    )
+
+
+def _checkpoint(checkpoint: Checkpoint) -> CheckpointReport:
+    return CheckpointReport(
+        path=str(checkpoint.path),
+        format=checkpoint.format,
+        framework=checkpoint.writer.framework,
+        framework_version=checkpoint.writer.version,
+        sha256=checkpoint.sha256,
+        bytes=checkpoint.size_bytes,
+        parameters=_parameters(checkpoint),
+    )
+
+
+def _parameters(checkpoint: Checkpoint) -> int:
+    """How many numbers the network's arrays hold."""
+    content = checkpoint.content
+    if isinstance(content, KerasModel):
+        return sum(named.array.size for own in content.weights.values() for named in own)
+    return sum(tensor.size for tensor in content.tensors.values())

@@ -1,0 +1,74 @@
+"""Short text for numbers, shares, names and profiles."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rnndiag.outputs import _text
+from rnndiag.records import LayerReport
+
+
+def layer(name: str, **fields: object) -> LayerReport:
+    values = {"direction": "forward", "index": 0, "input_size": 1, "hidden_size": 1}
+    return LayerReport(name=name, kind="LSTM", analysed=True, **{**values, **fields})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (math.nan, "–"),
+        (math.inf, "∞"),
+        (0.0, "0.00"),
+        (0.0312, "0.03"),
+        (0.00004, "4.0e-05"),
+        (1.5, "1.50"),
+        (12.34, "12.3"),
+        (212.4, "212"),
+        (4.2e7, "4.2e+07"),
+        (-0.15, "-0.15"),
+    ],
+)
+def test_number(value: float | None, text: str) -> None:
+    assert _text.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(None, "–"), (0.0, "0 %"), (0.001, "<1 %"), (0.375, "38 %"), (1.0, "100 %")]
+)
+def test_percent(share: float | None, text: str) -> None:
+    assert _text.percent(share) == text
+
+
+def test_title_keeps_place_call_and_direction_when_it_is_cut() -> None:
+    long = layer("bidirectional_encoder_12", direction="backward", index=2, call=1)
+    assert _text.title(long) == "bidirectional_encoder_12[2]#1 ←"
+    cut = _text.title(long, 16)
+    assert len(cut) == 16
+    assert cut.startswith("bid")
+    assert cut.endswith("_12[2]#1 ←")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(999, "999 bytes"), (2048, "2.0 KB"), (3 << 20, "3.0 MB")]
+)
+def test_byte_count(size: int, text: str) -> None:
+    assert _text.byte_count(size) == text
+
+
+def test_sparkline_falls_from_full_to_empty_and_marks_the_span() -> None:
+    within, beyond = _text.sparkline([-0.5 * k for k in range(12)], span=5, width=40)
+    assert within == "█▇▆▅▅┊"
+    assert beyond == "▄▃▂▁▁▁▁"
+
+
+def test_sparkline_of_a_censored_span_has_no_mark() -> None:
+    assert _text.sparkline([0.0] * 4, span=4, width=40) == ("████", "")
+
+
+def test_sparkline_fits_its_width_and_shows_a_vanished_gradient_as_empty() -> None:
+    within, beyond = _text.sparkline([0.0] * 50 + [None] * 450, span=50, width=20)
+    assert len(within + beyond) == 20
+    assert set(beyond) == {"▁"}
