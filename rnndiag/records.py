@@ -299,6 +299,8 @@ class LayerReport:
     """One recurrent layer and direction in the report."""
 
     name: str
+    id: str
+    """The name that no other layer has, and the prefix of its arrays: ``lstm_l1``."""
     kind: str
     direction: Direction | None
     index: int

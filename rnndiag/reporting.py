@@ -39,6 +39,7 @@ def assemble(checkpoint: Checkpoint, run: ProbeRun, facts: Sequence[Mapping[str,
 def _analysed(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:
     return LayerReport(
         name=run.label,
+        id=run.name,
         kind=run.kind,
         direction=run.direction,
         index=run.index,
@@ -54,6 +55,7 @@ def _analysed(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:
 def _missing(item: NotAnalysed) -> LayerReport:
     return LayerReport(
         name=item.name,
+        id=item.name,
         kind=item.kind,
         direction=None,
         index=0,

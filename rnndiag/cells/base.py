@@ -179,9 +179,11 @@ class AutogradLinearisation(Linearisation):
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         z, before = self._at(t, cotangent)
-        pullback = torch.func.vjp(self.step, z, before)[1]
-        dz, previous = pullback(cotangent)
-        return dz, previous
+        inputs = [part.detach().requires_grad_() for part in (z, *before)]
+        with torch.enable_grad():
+            after = self.step(inputs[0], tuple(inputs[1:]))
+        dz, *previous = torch.autograd.grad(after, inputs, cotangent, materialize_grads=True)
+        return dz, tuple(previous)
 
     def push(self, t: int, tangent: State) -> State:
         z, before = self._at(t, tangent)

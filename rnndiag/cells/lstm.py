@@ -87,8 +87,10 @@ class LSTM(Cell):
     def hidden_cotangent(self, z: Tensor, before: State, cotangent: State) -> State:
         delta, gamma = cotangent
         i, f, g, o = self.gate_values(z, before)
-        pullback = torch.func.vjp(lambda c: self._output(o, c), f * before[1] + i * g)[1]
-        return delta, gamma + pullback(delta)[0]
+        with torch.enable_grad():
+            c = (f * before[1] + i * g).detach().requires_grad_()
+            (through,) = torch.autograd.grad(self._output(o.detach(), c), c, delta)
+        return delta, gamma + through
 
 
 class _Closed(Linearisation):

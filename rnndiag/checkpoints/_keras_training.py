@@ -70,7 +70,11 @@ def _layer_facts(config: Mapping[str, Any]) -> Iterator[TrainingFact]:
 def _layers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     inner = config.get("config")
     layers = inner.get("layers", []) if isinstance(inner, Mapping) else inner
-    return [layer for layer in layers or [] if isinstance(layer, Mapping)]
+    return (
+        [layer for layer in layers if isinstance(layer, Mapping)]
+        if isinstance(layers, list)
+        else []
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -88,11 +92,13 @@ def _compile_facts(training: Mapping[str, Any]) -> Iterator[TrainingFact]:
     optimizer = training.get("optimizer_config") or training.get("optimizer") or {}
     if not isinstance(optimizer, Mapping):
         return
-    config = optimizer.get("config", {})
+    config = optimizer.get("config")
+    if not isinstance(config, Mapping):
+        return
     inner = config.get("inner_optimizer") or config.get("optimizer")
     if isinstance(inner, Mapping):
         # LossScaleOptimizer wraps the one that matters.
-        optimizer, config = inner, inner.get("config", {})
+        optimizer, config = inner, inner.get("config") or {}
     if optimizer.get("class_name"):
         name = str(optimizer["class_name"]).rsplit(">", 1)[-1]
         yield TrainingFact(name="optimizer", value=name, source=source)

@@ -29,7 +29,7 @@ BROKEN_ZIP = (
     RuntimeError,
 )
 """What zipfile raises for damaged archives."""
-_FOREIGN = re.compile(r"GLOBAL (\S+) was not an allowed global")
+_FOREIGN = re.compile(r"GLOBAL (\S+) (?:was not an allowed global|whose module)")
 _UNPICKLER_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)")
 _LEGACY_PICKLES = 4
 """Magic number, protocol version, the writer's machine, the object."""
@@ -104,12 +104,10 @@ def _refusal(path: Path, message: str, *, zipped: bool) -> RnndiagError:
         )
     said = _UNPICKLER_SAYS.search(message)
     reason = said.group(1) if said else message.partition("\n")[0]
-    if reason.startswith("Unsupported operand"):
-        return UnsupportedCheckpoint(
-            f"{path}: torch.load(weights_only=True) does not read this pickle ({reason})",
-            "save it again with torch.save's own pickle protocol, which is 2",
-        )
-    return damaged(path, f"torch.load says {reason}")
+    return UnsupportedCheckpoint(
+        f"{path}: torch.load(weights_only=True) does not read this pickle: {reason}",
+        "save the weights again with torch.save's own pickle protocol, which is 2",
+    )
 
 
 def _is_whole(path: Path) -> bool:

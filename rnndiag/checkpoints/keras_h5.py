@@ -36,7 +36,7 @@ def read(path: Path) -> Checkpoint:
             if "layer_names" in file.attrs or "layer_names0" in file.attrs:
                 return _read_weights(path, file)
             raise _not_legacy(path, file)
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise damaged(path, f"HDF5 says {error}") from error
 
 

@@ -23,7 +23,7 @@ def _gates(layers: list[LayerReport]) -> Table:
     for layer in layers:
         for name, gate in (fact_of(layer, "gate_activity") or {}).items():
             stuck = percent(gate.left_stuck_share), percent(gate.right_stuck_share)
-            table.add_row(title(layer), name, number(gate.mean), *stuck)
+            table.add_row(title(layer), name, f"{gate.mean:.2f}", *stuck)
     return table
 
 

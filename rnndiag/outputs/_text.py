@@ -48,11 +48,11 @@ def plain(value: object) -> str:
 
 
 def title(layer: LayerReport, width: int = 1000) -> str:
-    """A layer's name with its place in a stack and its direction, cut in the middle to fit."""
-    place = (f"[{layer.index}]" if layer.index else "") + (f"#{layer.call}" if layer.call else "")
+    """A layer's name with its call and its direction, cut in the middle to fit."""
+    place = f"#{layer.call}" if layer.call else ""
     arrow = {"forward": " →", "backward": " ←"}.get(layer.direction or "", "")
     room = max(3, width - len(place) - len(arrow))
-    name = layer.name
+    name = layer.id
     if len(name) > room:
         tail = (room - 1) // 2
         name = f"{name[: room - 1 - tail]}…{name[len(name) - tail :]}"

@@ -18,7 +18,7 @@ def render(report: Report, *, width: int, color: bool, verbose: bool) -> str:
 
 def as_data(report: Report) -> dict[str, Any]:
     """The report as plain data; numbers that JSON has not become null."""
-    data: dict[str, Any] = _plain(report)
+    data = {"schema_version": report.schema_version, **_plain(report)}
     data["layers"] = [_layer(layer) for layer in report.layers]
     data["findings"] = []
     data["passed"] = []

@@ -231,7 +231,10 @@ class _Builder:
         inputs = [name for name, spec in specs.items() if spec.kind == "InputLayer"]
         calls = [c for name, config in layers if name not in inputs for c in calls_of(name, config)]
         ordered, outputs = resolved(calls, inputs, refs(own["output_layers"]))
-        return Graph(layers=specs, calls=ordered, inputs=refs(own["input_layers"]), outputs=outputs)
+        sources = refs(own["input_layers"])
+        if not sources or any(ref.layer not in specs for ref in sources):
+            raise ValueError("input_layers names no layer of the model")
+        return Graph(layers=specs, calls=ordered, inputs=sources, outputs=outputs)
 
 
 def _own_shape(layer: Config) -> Any:

@@ -12,7 +12,7 @@ from rnndiag.records import LayerReport
 
 def layer(name: str, **fields: object) -> LayerReport:
     values = {"direction": "forward", "index": 0, "input_size": 1, "hidden_size": 1}
-    return LayerReport(name=name, kind="LSTM", analysed=True, **{**values, **fields})
+    return LayerReport(name=name, id=name, kind="LSTM", analysed=True, **{**values, **fields})
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_percent(share: float | None, text: str) -> None:
 
 
 def test_title_keeps_place_call_and_direction_when_it_is_cut() -> None:
-    long = layer("bidirectional_encoder_12", direction="backward", index=2, call=1)
-    assert _text.title(long) == "bidirectional_encoder_12[2]#1 ←"
+    long = layer("bidirectional_encoder_12", direction="backward", call=1)
+    assert _text.title(long) == "bidirectional_encoder_12#1 ←"
     cut = _text.title(long, 16)
     assert len(cut) == 16
     assert cut.startswith("bid")
-    assert cut.endswith("_12[2]#1 ←")
+    assert cut.endswith("er_12#1 ←")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""What holds for every cell, size and input; hypothesis looks for the exception."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from equations import ALL, INPUTS, KERAS_3, PLAIN, Case, Example
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from rnndiag.cells.simple_rnn import SimpleRNN
+from rnndiag.layers.base import Recorder, Signal
+from rnndiag.layers.recurrent import Recurrent
+from rnndiag.records import LayerSpec
+from rnndiag.recurrence import Trajectory, pulse_gradients, total_gradients, unroll
+
+SETTINGS = settings(max_examples=30, deadline=None)
+CASES = st.sampled_from(PLAIN)
+SEEDS = st.integers(0, 2**16)
+SIZES = st.tuples(st.integers(1, 6), st.integers(1, 5))
+"""Timesteps and batch."""
+
+
+def normal(seed: int, *shape: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def example(case: Case, seed: int) -> Example:
+    made = case.make(seed)
+    return replace(made, cell=made.cell.double())
+
+
+def run_of(made: Example, x: Tensor, mask: Tensor | None = None) -> Trajectory:
+    cell = made.cell
+    return unroll(cell, cell.project(x), cell.zero_state(x.shape[1]), mask)
+
+
+@SETTINGS
+@given(SEEDS, st.integers(1, 5), st.integers(1, 60), st.floats(0.01, 3))
+def test_a_linear_recurrence_leaves_exactly_its_power(
+    seed: int, units: int, steps: int, scale: float
+) -> None:
+    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((units, units)))
+    spec = LayerSpec(
+        name="rnn",
+        kind="SimpleRNN",
+        config={"activation": "linear"},
+        writer=KERAS_3,
+        weights=(np.eye(units), q),
+    )
+    cell = SimpleRNN.from_spec(spec).double()
+    cell.recurrent_kernel = torch.from_numpy(scale * q)
+    run = unroll(cell, normal(seed, steps, 1, units), cell.zero_state(1), None)
+    found = pulse_gradients(run, torch.tensor([steps - 1]), (normal(seed + 1, 1, 1, units),))
+    k = torch.arange(steps - 1, -1, -1, dtype=torch.float64)
+    relative = found.log_norm[:, 0, 0] - found.log_norm[-1, 0, 0]
+    torch.testing.assert_close(relative, k * math.log(scale), rtol=1e-12, atol=1e-12)
+
+
+@SETTINGS
+@given(CASES, SEEDS, SIZES, st.floats(-600, 600))
+def test_gradients_scale_with_the_loss(
+    case: Case, seed: int, sizes: tuple[int, int], log: float
+) -> None:
+    steps, batch = sizes
+    made = example(case, seed)
+    run = run_of(made, normal(seed, steps, batch, INPUTS))
+    vectors = tuple(normal(seed + k, 2, batch, width) for k, width in enumerate(made.widths))
+    scale = math.exp(log)
+    at = torch.full((batch,), steps - 1)
+    plain = pulse_gradients(run, at, vectors)
+    scaled = pulse_gradients(run, at, tuple(scale * part for part in vectors))
+    torch.testing.assert_close(scaled.log_norm, plain.log_norm + log, rtol=0, atol=1e-9)
+    dh = normal(seed + 3, steps, batch, made.widths[0])
+    last = tuple(part[0] for part in vectors)
+    totals = total_gradients(run, dh, last)
+    other = total_gradients(run, scale * dh, tuple(scale * part for part in last))
+    for one, many in zip(totals.states, other.states, strict=True):
+        torch.testing.assert_close(many, scale * one, rtol=1e-9, atol=1e-12 * scale)
+
+
+@SETTINGS
+@given(CASES, SEEDS, SIZES)
+def test_two_losses_add_up(case: Case, seed: int, sizes: tuple[int, int]) -> None:
+    steps, batch = sizes
+    made = example(case, seed)
+    run = run_of(made, normal(seed, steps, batch, INPUTS))
+    none = tuple(torch.zeros(batch, width, dtype=torch.float64) for width in made.widths)
+    dh = [normal(seed + k, steps, batch, made.widths[0]) for k in (1, 2)]
+    one, two, both = (total_gradients(run, d, none) for d in (*dh, dh[0] + dh[1]))
+    for a, b, c in zip(one.states, two.states, both.states, strict=True):
+        torch.testing.assert_close(a + b, c, rtol=1e-9, atol=1e-10)
+
+
+@SETTINGS
+@given(CASES, SEEDS, SIZES, st.data())
+def test_batch_order_does_not_matter(
+    case: Case, seed: int, sizes: tuple[int, int], data: st.DataObject
+) -> None:
+    steps, batch = sizes
+    order = torch.tensor(data.draw(st.permutations(range(batch))))
+    made = example(case, seed)
+    x, mask = normal(seed, steps, batch, INPUTS), normal(seed + 1, steps, batch) > -0.5
+    at = torch.arange(batch) % steps
+    vectors = tuple(normal(seed + k, 2, batch, width) for k, width in enumerate(made.widths))
+    straight = run_of(made, x, mask)
+    mixed = run_of(made, x[:, order], mask[:, order])
+    for a, b in zip(straight.after, mixed.after, strict=True):
+        torch.testing.assert_close(a[:, order], b)
+    want = pulse_gradients(straight, at, vectors)
+    got = pulse_gradients(mixed, at[order], tuple(part[:, order] for part in vectors))
+    torch.testing.assert_close(got.log_norm, want.log_norm[..., order])
+
+
+@SETTINGS
+@given(st.sampled_from(ALL), SEEDS, SIZES, st.integers(0, 3), st.integers(0, 3))
+def test_padding_changes_nothing_at_real_steps(
+    case: Case, seed: int, sizes: tuple[int, int], left: int, right: int
+) -> None:
+    steps, batch = sizes
+    made = example(case, seed)
+    inside = slice(left, left + steps)
+    x = normal(seed, left + steps + right, batch, INPUTS)
+    mask = torch.zeros(x.shape[:2], dtype=torch.bool)
+    mask[inside] = True
+    runs = run_of(made, x[inside]), run_of(made, x, mask)
+    for dense, padded in zip(runs[0].after, runs[1].after, strict=True):
+        torch.testing.assert_close(padded[inside], dense)
+        assert torch.equal(padded[-1], padded[inside][-1])
+
+    dh = normal(seed + 1, *x.shape[:2], made.widths[0])
+    last = tuple(normal(seed + 2 + k, batch, width) for k, width in enumerate(made.widths))
+    # What reaches the carried state behind the last real step reaches that step's state.
+    behind = (last[0] + dh[left + steps :].sum(0), *last[1:])
+    want = total_gradients(runs[0], dh[inside], behind)
+    got = total_gradients(runs[1], dh, last)
+    for dense, padded in zip((*want.states, want.dz), (*got.states, got.dz), strict=True):
+        torch.testing.assert_close(padded[inside], dense, rtol=1e-9, atol=1e-10)
+        assert not padded[~mask].any()
+
+    pulses = tuple(part.unsqueeze(0) for part in last)
+    alone, among = (
+        pulse_gradients(run, torch.full((batch,), end), pulses).log_norm
+        for run, end in zip(runs, (steps - 1, left + steps - 1), strict=True)
+    )
+    torch.testing.assert_close(among[inside], alone, rtol=0, atol=1e-9)
+    assert bool(torch.isneginf(among.transpose(1, 2)[~mask]).all())
+
+
+@SETTINGS
+@given(CASES, SEEDS, SIZES)
+def test_reading_backwards_is_reading_the_reverse(
+    case: Case, seed: int, sizes: tuple[int, int]
+) -> None:
+    steps, batch = sizes
+    x = normal(seed, batch, steps, INPUTS)
+    mask = normal(seed + 1, batch, steps) > -0.5
+    found = []
+    for backwards in (False, True):
+        made = example(case, seed)
+        config = {"go_backwards": backwards, "return_sequences": True, "return_state": True}
+        layer = layer_around(made, config)
+        turned = (x.flip(1), mask.flip(1)) if backwards else (x, mask)
+        recorder = Recorder(
+            generator=torch.Generator(), batch=batch, timesteps=steps, device=torch.device("cpu")
+        )
+        output, *last = layer.run((Signal(*turned),), (), recorder)
+        (entry,) = recorder.entries
+        assert output.value is not None
+        torch.autograd.grad(output.value.sin().sum(), entry.z)
+        totals = entry.journal.totals
+        assert totals is not None
+        found.append((output.value, *(signal.value for signal in last), *totals.states))
+    for forward, backward in zip(*found, strict=True):
+        torch.testing.assert_close(forward, backward, rtol=0, atol=0)
+
+
+def layer_around(made: Example, config: dict[str, bool]) -> Recurrent:
+    """A Keras layer whose cell is the example's."""
+    weights = (np.zeros((INPUTS, 1)), np.zeros((1, 1)))
+    layer = Recurrent(
+        LayerSpec(name="rnn", kind="SimpleRNN", config=config, writer=KERAS_3, weights=weights)
+    )
+    layer.cell = made.cell
+    return layer

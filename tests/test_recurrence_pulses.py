@@ -1,0 +1,219 @@
+"""Pulses and tangents at any magnitude: float64 autograd, finite differences, closed forms."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from equations import KERAS_3, PLAIN, Case
+from torch import Tensor
+
+from rnndiag.cells.base import Cell, State
+from rnndiag.cells.lstm import LSTM
+from rnndiag.cells.simple_rnn import SimpleRNN
+from rnndiag.records import LayerSpec
+from rnndiag.recurrence import (
+    Trajectory,
+    pulse_gradients,
+    tangent_growth,
+    total_gradients,
+    unroll,
+)
+
+STEPS, BATCH, PULSES, INPUTS = 7, 4, 3, 3
+HOLES = torch.tensor(
+    [[c == "1" for c in row] for row in ("1111111", "0110110", "1111100", "0000000")]
+).T
+
+
+def made(case: Case, mask: Tensor | None = None) -> Trajectory:
+    """A run in float64 on random input."""
+    cell = case.make().cell.double()
+    x = torch.randn(STEPS, BATCH, INPUTS, dtype=torch.float64)
+    return unroll(cell, cell.project(x), cell.zero_state(BATCH), mask)
+
+
+def vectors(run: Trajectory, *lead: int) -> State:
+    return tuple(torch.randn(*lead, *part.shape[1:], dtype=part.dtype) for part in run.after)
+
+
+def linear(scale: float, units: int = 4, seed: int = 0) -> Cell:
+    """h' = s h Q + x with an orthogonal Q: every gradient shrinks by exactly s a step."""
+    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((units, units)))
+    spec = LayerSpec(
+        name="rnn",
+        kind="SimpleRNN",
+        config={"activation": "linear"},
+        writer=KERAS_3,
+        weights=(np.eye(units), scale * q),
+    )
+    return SimpleRNN.from_spec(spec)
+
+
+def forgetful(units: int = 8) -> Cell:
+    """An LSTM that keeps about half of its state in each step: in 400 steps nothing."""
+    rng = np.random.default_rng(1)
+    bias = 0.3 * rng.standard_normal(4 * units)
+    bias[units : 2 * units] -= 0.3
+    weights = (0.5 * rng.standard_normal((INPUTS, 4 * units)),)
+    weights += (0.25 * rng.standard_normal((units, 4 * units)), bias)
+    spec = LayerSpec(name="rnn", kind="LSTM", config={}, writer=KERAS_3, weights=weights)
+    return LSTM.from_spec(spec)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("mask", [None, HOLES], ids=["no mask", "holes"])
+@pytest.mark.parametrize("case", PLAIN, ids=str)
+def test_each_pulse_is_a_loss_on_its_samples_step(case: Case, mask: Tensor | None) -> None:
+    run = made(case, mask)
+    at = torch.tensor([6, 5, 4, -1]) if mask is not None else torch.tensor([6, 0, 3, -1])
+    cotangents = vectors(run, PULSES)
+    found = pulse_gradients(run, at, cotangents)
+    for p in range(PULSES):
+        # Sample by sample: a gradient that reaches (h, c) of step `at` and no other.
+        for b in range(BATCH):
+            want = torch.full((STEPS,), -math.inf, dtype=torch.float64)
+            end = int(at[b]) + 1
+            if end:
+                want[:end] = alone(run, b, end, tuple(c[p, b] for c in cotangents))
+            torch.testing.assert_close(found.log_norm[:, p, b], want, rtol=0, atol=1e-12)
+
+
+def alone(run: Trajectory, b: int, end: int, cotangent: State) -> Tensor:
+    """log ‖(δ, γ)‖ of one sample's first steps, backpropagated from the last of them."""
+    part = Trajectory(
+        cell=run.cell,
+        z=run.z[:end, b : b + 1],
+        before=tuple(s[:end, b : b + 1] for s in run.before),
+        after=tuple(s[:end, b : b + 1] for s in run.after),
+        mask=None if run.mask is None else run.mask[:end, b : b + 1],
+    )
+    dh = torch.zeros(end, 1, run.cell.hidden_size, dtype=torch.float64)
+    states = total_gradients(part, dh, tuple(c.unsqueeze(0) for c in cotangent)).states
+    return torch.cat(states, -1).norm(dim=-1).log()[:, 0]
+
+
+@pytest.mark.parametrize("mask", [None, HOLES], ids=["no mask", "holes"])
+@pytest.mark.parametrize("case", PLAIN, ids=str)
+def test_the_first_pulse_is_given_in_full(case: Case, mask: Tensor | None) -> None:
+    run = made(case, mask)
+    cotangents = vectors(run, PULSES)
+    if mask is not None:
+        # A loss on the last state is a pulse on the last real step.
+        at = torch.tensor([6, 5, 4, -1])
+        cotangents[0][:, 3], cotangents[-1][:, 3] = 0, 0
+    else:
+        at = torch.full((BATCH,), STEPS - 1)
+    first = pulse_gradients(run, at, cotangents).first
+    dh = torch.zeros_like(run.after[0])
+    want = total_gradients(run, dh, tuple(part[0] for part in cotangents)).states
+    torch.testing.assert_close(first, want, rtol=1e-10, atol=1e-13)
+
+
+def test_right_far_below_float32() -> None:
+    """T = 400; float32's own gradient is exactly 0 long before float64's reaches 1e-60."""
+    steps, batch = 400, 4
+    exact = forgetful().double()
+    x = torch.randn(steps, batch, INPUTS)
+    runs = [
+        unroll(cell, cell.project(x.to(cell.kernel.dtype)), cell.zero_state(batch), None)
+        for cell in (exact, copy.deepcopy(exact).float())
+    ]
+    pulse = torch.randn(1, batch, exact.hidden_size)
+    at = torch.full((batch,), steps - 1)
+    cotangents = [(pulse.to(run.z.dtype), torch.zeros_like(pulse, dtype=run.z.dtype)) for run in runs]
+
+    h = torch.zeros(batch, exact.hidden_size)
+    state = (h.requires_grad_(), torch.zeros(batch, exact.hidden_size))
+    for t in range(steps):
+        state = runs[1].cell.step(runs[1].z[t], state)
+    (plain,) = torch.autograd.grad((state[0] * pulse[0]).sum(), h)
+    assert not plain.any()
+
+    zeros = torch.zeros_like(runs[0].after[0])
+    reference = total_gradients(runs[0], zeros, tuple(part[0] for part in cotangents[0])).states
+    want = torch.cat(reference, -1).norm(dim=-1).log10()
+    got = pulse_gradients(runs[1], at, cotangents[1]).log_norm[:, 0] / math.log(10)
+    assert float(want.min()) < -100
+    assert float((got - want).abs().max()) < 2e-5
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.9, 1.0, 20.0])
+def test_right_beyond_float64(scale: float) -> None:
+    """Of a linear recurrence s Q, k steps back s^k is left: to 1e-1041, and to 1e+1040."""
+    steps = 800
+    cell = linear(scale)
+    z = torch.zeros(steps, 1, 4)
+    run = unroll(cell, z, cell.zero_state(1), None)
+    found = pulse_gradients(run, torch.tensor([steps - 1]), (torch.ones(1, 1, 4),))
+    k = torch.arange(steps - 1, -1, -1, dtype=torch.float64)
+    want = k * math.log(scale) + math.log(2)
+    torch.testing.assert_close(found.log_norm[:, 0, 0], want, rtol=1e-7, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-36, 1e-25, 1e25, 1e36])
+def test_a_pulse_may_start_at_any_size(size: float) -> None:
+    cell = linear(0.5)
+    run = unroll(cell, torch.zeros(3, 1, 4), cell.zero_state(1), None)
+    found = pulse_gradients(run, torch.tensor([2]), (torch.full((1, 1, 4), size),))
+    want = math.log(2 * size) + math.log(0.5) * torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64)
+    torch.testing.assert_close(found.log_norm[:, 0, 0], want, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=str)
+def test_zero_stays_zero_and_what_is_not_finite_shows(case: Case) -> None:
+    run = made(case)
+    at = torch.full((BATCH,), STEPS - 1)
+    cotangents = vectors(run, PULSES)
+    cotangents[0][:, 0], cotangents[-1][:, 0] = 0, 0
+    cotangents[0][:, 1, 0] = math.nan
+    cotangents[0][:, 2, 0] = math.inf
+    log_norm = pulse_gradients(run, at, cotangents).log_norm
+    assert bool(torch.isneginf(log_norm[:, :, 0]).all())
+    assert bool(log_norm[:, :, 1].isnan().all())
+    assert not log_norm[:, :, 2].isfinite().any()
+    assert not torch.isneginf(log_norm[:, :, 2]).any()
+    assert bool(log_norm[:, :, 3].isfinite().all())
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=str)
+def test_a_tangent_grows_as_finite_differences_do(case: Case) -> None:
+    run, eps = made(case), 1e-6
+    tangent = vectors(run)
+    ends = []
+    for sign in (1, -1):
+        start = tuple(s[0] + sign * eps * v for s, v in zip(run.before, tangent, strict=True))
+        ends.append(unroll(run.cell, run.z, start, None).after)
+    moved = torch.cat([(a - b) / (2 * eps) for a, b in zip(*ends, strict=True)], -1)
+    length = torch.cat((torch.cat(tangent, -1).unsqueeze(0), moved)).norm(dim=-1)
+    got = tangent_growth(run, tangent)
+    torch.testing.assert_close(got, length.log().diff(dim=0), rtol=0, atol=1e-6)
+
+
+def test_a_tangent_of_a_linear_recurrence_grows_by_its_scale() -> None:
+    for scale in (0.05, 1.5):
+        cell = linear(scale)
+        run = unroll(cell, torch.zeros(500, 2, 4), cell.zero_state(2), None)
+        got = tangent_growth(run, (torch.randn(2, 4),))
+        want = torch.full((500, 2), math.log(scale), dtype=torch.float64)
+        torch.testing.assert_close(got, want, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=str)
+def test_masked_steps_do_nothing_to_a_tangent(case: Case) -> None:
+    run = made(case, HOLES)
+    tangent = vectors(run)
+    got = tangent_growth(run, tangent)
+    assert torch.equal(got.isnan(), ~HOLES)
+    for b in range(BATCH - 1):
+        real = HOLES[:, b]
+        dense = unroll(run.cell, run.z[real, b : b + 1], run.cell.zero_state(1), None)
+        want = tangent_growth(dense, tuple(part[b : b + 1] for part in tangent))
+        torch.testing.assert_close(got[real, b], want[:, 0], rtol=0, atol=1e-12)
