@@ -186,8 +186,14 @@ def inspect(
 ) -> None:
     """Measure the recurrent layers of CKPT: spans, units, gates, norms."""
     from rnndiag import pipeline
+    from rnndiag.files import check_writable
     from rnndiag.progress import bar
 
+    read = (checkpoint, options["probe"], options["targets"])
+    check_writable(
+        [path for path in (output, save_arrays) if path is not None],
+        inputs=[Path(path) for path in read if path is not None],
+    )
     with bar(quiet=quiet) as progress:
         diagnosis = pipeline.inspect(checkpoint, Options(**options), progress)
         if save_arrays is not None:

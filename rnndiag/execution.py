@@ -32,7 +32,8 @@ def run(network: Network, probe: Probe, options: Options, progress: Progress = s
     outputs = [signal.value for signal in done.outputs if signal.value is not None]
     known = len(outputs) == len(done.outputs)
     real = [_real_steps(entry, probe) for entry in entries]
-    aimed = pulses.aim(done, real, probe, options.seed)
+    behind_known = network.graph.wiring != "isolated"
+    aimed = pulses.aim(done, real, probe, known=behind_known, seed=options.seed)
     loss = _backpropagate_loss(done, outputs if known else [], probe, options)
     layers = []
     for k, (entry, steps, pulse) in enumerate(zip(entries, real, aimed, strict=True)):

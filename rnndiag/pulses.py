@@ -31,15 +31,17 @@ class Pulse:
     """Of (h,) or (h, c), each (P, B, H)."""
 
 
-def aim(done: Pass, real: Sequence[Tensor], probe: Probe, seed: int) -> list[Pulse]:
+def aim(
+    done: Pass, real: Sequence[Tensor], probe: Probe, *, known: bool, seed: int
+) -> list[Pulse]:
     """One set of pulses a layer, each from the last real step of its samples.
 
-    Where the network behind the layer is known, their direction is the gradient of a random
-    projection of the network's output at that step; elsewhere, or where nothing of it
-    arrives, random unit vectors stand in.
+    Where the network behind the layers is `known`, their direction is the gradient of a
+    random projection of its output at that step; elsewhere, or where nothing of it arrives,
+    random unit vectors stand in.
     """
     generator = torch.Generator().manual_seed(seed)
-    arriving = _arriving(done, probe, generator)
+    arriving = _arriving(done, probe, generator) if known else {False: [], True: []}
     found: list[Pulse] = []
     for k, (entry, steps) in enumerate(zip(done.recorder.entries, real, strict=True)):
         at = _last_true(steps)

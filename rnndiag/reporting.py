@@ -32,8 +32,15 @@ def assemble(checkpoint: Checkpoint, run: ProbeRun, facts: Sequence[Mapping[str,
         probe=_probe(run),
         layers=(*analysed, *map(_missing, run.not_analysed)),
         training=checkpoint.training,
-        notes=(*checkpoint.notes, *run.probe.notes, *run.notes),
+        notes=(*_nothing_analysed(run), *checkpoint.notes, *run.probe.notes, *run.notes),
     )
+
+
+def _nothing_analysed(run: ProbeRun) -> tuple[str, ...]:
+    """Said first where it is so: an empty table reads too much like a clean one."""
+    if run.layers:
+        return ()
+    return ("no recurrent layer could be analysed" if run.not_analysed else "no recurrent layer",)
 
 
 def _analysed(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:

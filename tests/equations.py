@@ -29,7 +29,7 @@ UNITS, INPUTS, OUTPUTS = 5, 3, 2
 
 def softmax(x: Floats) -> Floats:
     """Over the last axis: the one activation here that is not elementwise."""
-    e = np.exp(x - x.max(-1, keepdims=True))
+    e: Floats = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
 
@@ -63,6 +63,7 @@ PAIRS = (
 class Example:
     """A cell of the package and the same cell in numpy."""
 
+    spec: LayerSpec
     cell: Cell
     step: Callable[[Floats, tuple[Floats, ...]], tuple[Floats, ...]]
     """x (B, I) and the state before to the state after."""
@@ -106,7 +107,12 @@ class Case:
         if KERAS_2 in (writer, other):
             writer = KERAS_2
         return LayerSpec(
-            name="rnn", kind=self.kind, config=config, writer=writer, weights=arrays, packing=packing
+            name="rnn",
+            kind=self.kind,
+            config=config,
+            writer=writer,
+            weights=arrays,
+            packing=packing,
         )
 
 
@@ -120,14 +126,16 @@ def _functions(case: Case) -> tuple[Callable[[Floats], Floats], Callable[[Floats
 def _simple_rnn(case: Case, draw: Draw) -> Example:
     phi, _ = _functions(case)
     K, R, b = draw(INPUTS, UNITS), draw(UNITS, UNITS), draw(UNITS)
-    cell = SimpleRNN.from_spec(case.spec(K, R, b) if case.bias else case.spec(K, R))
+    spec = case.spec(K, R, b) if case.bias else case.spec(K, R)
     b = b if case.bias else np.zeros(UNITS)
 
     def step(x: Floats, state: tuple[Floats, ...]) -> tuple[Floats, ...]:
         (h,) = state
         return (phi(x @ K.astype(float) + h @ R.astype(float) + b),)
 
-    return Example(cell=cell, step=step, gates=step, widths=(UNITS,))
+    return Example(
+        spec=spec, cell=SimpleRNN.from_spec(spec), step=step, gates=step, widths=(UNITS,)
+    )
 
 
 def _lstm(case: Case, draw: Draw) -> Example:
@@ -137,10 +145,10 @@ def _lstm(case: Case, draw: Draw) -> Example:
     K, R, b, P = draw(INPUTS, 4 * UNITS), draw(H, 4 * UNITS), draw(4 * UNITS), draw(UNITS, H)
     if projected:
         biases = (b / 4, 3 * b / 4) if case.bias else ()
-        cell = LSTM.from_spec(case.spec(K.T, R.T, *biases, P.T, packing="torch"))
+        spec = case.spec(K.T, R.T, *biases, P.T, packing="torch")
         b = sum(biases, np.zeros_like(b))
     else:
-        cell = LSTM.from_spec(case.spec(K, R, b) if case.bias else case.spec(K, R))
+        spec = case.spec(K, R, b) if case.bias else case.spec(K, R)
     k_i, k_f, k_g, k_o = np.split(K.astype(float), 4, axis=1)
     r_i, r_f, r_g, r_o = np.split(R.astype(float), 4, axis=1)
     b_i, b_f, b_g, b_o = np.split(b.astype(float) if case.bias else np.zeros(4 * UNITS), 4)
@@ -159,7 +167,7 @@ def _lstm(case: Case, draw: Draw) -> Example:
         h = o * phi(c)
         return (h @ P.astype(float) if projected else h), c
 
-    return Example(cell=cell, step=step, gates=gates, widths=(H, UNITS))
+    return Example(spec=spec, cell=LSTM.from_spec(spec), step=step, gates=gates, widths=(H, UNITS))
 
 
 def _gru(case: Case, draw: Draw) -> Example:
@@ -168,7 +176,7 @@ def _gru(case: Case, draw: Draw) -> Example:
     K, R, b = draw(INPUTS, 3 * UNITS), draw(UNITS, 3 * UNITS), draw(2, 3 * UNITS)
     b = b if after else b[0]
     arrays = (K, R, b) if case.bias else (K, R)
-    cell = GRU.from_spec(case.spec(*arrays, reset_after=after))
+    spec = case.spec(*arrays, reset_after=after)
     k_u, k_r, k_n = np.split(K.astype(float), 3, axis=1)
     r_u, r_r, r_n = np.split(R.astype(float), 3, axis=1)
     both = np.zeros((2, 3 * UNITS))
@@ -188,7 +196,7 @@ def _gru(case: Case, draw: Draw) -> Example:
         u, _, n = gates(x, state)
         return (u * state[0] + (1 - u) * n,)
 
-    return Example(cell=cell, step=step, gates=gates, widths=(UNITS,))
+    return Example(spec=spec, cell=GRU.from_spec(spec), step=step, gates=gates, widths=(UNITS,))
 
 
 _MAKERS = {"SimpleRNN": _simple_rnn, "LSTM": _lstm, "GRU": _gru}

@@ -22,6 +22,8 @@ from rnndiag.cli import main
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 FAST = ("--batch", "2", "--seeds", "1", "--timesteps", "6")
 X = np.random.default_rng(0).normal(size=(3, 9, 5)).astype(np.float32)
 
@@ -32,8 +34,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     layers = keras.layers
     series = keras.Sequential(
-        [keras.Input((None, 5)), layers.LSTM(4, return_sequences=True), layers.GRU(3)]
-        + [layers.Dense(1)]
+        [
+            keras.Input((None, 5)),
+            layers.LSTM(4, return_sequences=True),
+            layers.GRU(3),
+            layers.Dense(1),
+        ]
     )
     series.compile("adam", "mse")
     series.save(folder / "series.h5")
@@ -107,7 +113,7 @@ def test_a_cut_file(models: Path, tmp_path: Path, name: str, share: float) -> No
 def test_flipped_bytes_are_never_an_internal_error(models: Path, tmp_path: Path, name: str) -> None:
     content, path = (models / name).read_bytes(), tmp_path / name
     statuses = set()
-    for place in range(0, len(content), len(content) // 60):
+    for place in range(0, len(content), len(content) // 40):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         result = inspect(path, *FAST)
         statuses.add(result.exit_code)
@@ -341,11 +347,10 @@ def test_a_fault_of_its_own_is_one_message(models: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
-        (["series.h5", *FAST], 0, ""),
+        (["dense.h5"], 3, ""),
         (["none.h5"], 2, "none.h5: no such file"),
-        (["dense.h5", *FAST[:4]], 3, ""),
     ],
-    ids=["good", "missing", "nothing"],
+    ids=["nothing", "missing"],
 )
 def test_the_process_ends_with_the_status(
     models: Path, arguments: Sequence[str], status: int, told: str

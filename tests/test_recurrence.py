@@ -57,8 +57,9 @@ def loop(cell: Cell, z: Tensor, state: State, mask: Tensor | None) -> list[State
 
 def loss_of(states: list[State], dh: Tensor, last: State) -> Tensor:
     """The loss whose direct gradients are `dh` and `last`."""
-    loss = sum((h * d).sum() for (h, *_), d in zip(states, dh, strict=True))
-    return loss + sum((s * d).sum() for s, d in zip(states[-1], last, strict=True))
+    direct = [(h * d).sum() for (h, *_), d in zip(states, dh, strict=True)]
+    at_end = [(s * d).sum() for s, d in zip(states[-1], last, strict=True)]
+    return torch.stack([*direct, *at_end]).sum()
 
 
 def by_definition(
@@ -163,7 +164,8 @@ class Sandwich(nn.Module):
             h, last = torch.stack([state[0] for state in states]), states[-1][1:]
         else:
             h, *last = Recurrence.apply(journal, z, *initial)
-        return (self.after(h).sin().sum() + sum(part.sin().sum() for part in last)).exp()
+        heads = (self.after(h), *last)
+        return torch.stack([part.sin().sum() for part in heads]).sum().exp()
 
 
 @pytest.mark.parametrize("name", ["none", "holes", "all masked"])

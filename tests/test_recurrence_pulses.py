@@ -58,8 +58,9 @@ def forgetful(units: int = 8) -> Cell:
     rng = np.random.default_rng(1)
     bias = 0.3 * rng.standard_normal(4 * units)
     bias[units : 2 * units] -= 0.3
-    weights = (0.5 * rng.standard_normal((INPUTS, 4 * units)),)
-    weights += (0.25 * rng.standard_normal((units, 4 * units)), bias)
+    kernel = 0.5 * rng.standard_normal((INPUTS, 4 * units))
+    recurrent = 0.25 * rng.standard_normal((units, 4 * units))
+    weights = (kernel, recurrent, bias)
     spec = LayerSpec(name="rnn", kind="LSTM", config={}, writer=KERAS_3, weights=weights)
     return LSTM.from_spec(spec)
 
@@ -97,7 +98,8 @@ def alone(run: Trajectory, b: int, end: int, cotangent: State) -> Tensor:
     )
     dh = torch.zeros(end, 1, run.cell.hidden_size, dtype=torch.float64)
     states = total_gradients(part, dh, tuple(c.unsqueeze(0) for c in cotangent)).states
-    return torch.cat(states, -1).norm(dim=-1).log()[:, 0]
+    norm: Tensor = torch.linalg.vector_norm(torch.cat(states, -1), dim=-1)
+    return norm.log()[:, 0]
 
 
 @pytest.mark.parametrize("mask", [None, HOLES], ids=["no mask", "holes"])
@@ -128,10 +130,12 @@ def test_right_far_below_float32() -> None:
     ]
     pulse = torch.randn(1, batch, exact.hidden_size)
     at = torch.full((batch,), steps - 1)
-    cotangents = [(pulse.to(run.z.dtype), torch.zeros_like(pulse, dtype=run.z.dtype)) for run in runs]
+    cotangents = [
+        (pulse.to(run.z.dtype), torch.zeros_like(pulse, dtype=run.z.dtype)) for run in runs
+    ]
 
     h = torch.zeros(batch, exact.hidden_size)
-    state = (h.requires_grad_(), torch.zeros(batch, exact.hidden_size))
+    state: State = (h.requires_grad_(), torch.zeros(batch, exact.hidden_size))
     for t in range(steps):
         state = runs[1].cell.step(runs[1].z[t], state)
     (plain,) = torch.autograd.grad((state[0] * pulse[0]).sum(), h)

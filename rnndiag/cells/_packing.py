@@ -30,7 +30,7 @@ class Unpacked:
     @property
     def bias(self) -> Array | None:
         """The sum of the biases, which is all that most cells need; rounded once."""
-        return np.sum(self.biases, axis=0, dtype=np.float64) if self.biases else None
+        return np.stack(self.biases).sum(0, dtype=np.float64) if self.biases else None
 
 
 def unpack(spec: LayerSpec, gates: int) -> Unpacked:
@@ -39,7 +39,7 @@ def unpack(spec: LayerSpec, gates: int) -> Unpacked:
         shapes = ", ".join(str(array.shape) for array in spec.weights) or "no arrays"
         raise UnfitWeights(f"{spec.kind} needs a kernel and a recurrent kernel, but has {shapes}")
     if spec.packing == "torch":
-        return _from_torch(spec.weights)
+        return _from_torch(spec.weights, gates)
     return _from_keras(spec.weights, gates)
 
 
@@ -51,11 +51,11 @@ def gate_functions(spec: LayerSpec) -> tuple[Activation, Activation]:
     )
 
 
-def _from_torch(arrays: tuple[Array, ...]) -> Unpacked:
-    """PyTorch: weight_ih (G·H, I), weight_hh (G·H, H), two biases or none, maybe weight_hr."""
+def _from_torch(arrays: tuple[Array, ...], gates: int) -> Unpacked:
+    """PyTorch: weight_ih (G·H, I), weight_hh (G·H, H), two biases or none; an LSTM's weight_hr."""
     kernel, recurrent, *rest = arrays
-    projection = rest.pop().T if len(rest) % 2 else None
-    if len(rest) > 2 or len({bias.shape for bias in rest}) > 1:
+    projection = rest.pop().T if gates == 4 and len(rest) % 2 else None
+    if len(rest) not in (0, 2) or len({bias.shape for bias in rest}) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise UnfitWeights(f"arrays {shapes} are not a recurrent layer's")
     return Unpacked(

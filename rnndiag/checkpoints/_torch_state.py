@@ -15,7 +15,7 @@ from rnndiag.checkpoints._torch_tensors import is_weight
 from rnndiag.errors import UnsupportedCheckpoint
 
 _DEEPEST = 5
-_TRAINING = re.compile(r"optim|sched|callback|loop|scaler|(^|_)opt(_|$)", re.IGNORECASE)
+_TRAINING = re.compile(r"optim|sched|callbacks?$|^loops$|(^|_)opt(_|$)", re.IGNORECASE)
 """Keys of what belongs to the training; its buffers have the weights' shapes."""
 _COPY = re.compile(
     r"(^|[_.])(ema|swa|avg|averaged?|shadow|best|teacher|target)([_.]|$)", re.IGNORECASE

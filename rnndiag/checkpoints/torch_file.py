@@ -16,7 +16,9 @@ from rnndiag.records import Checkpoint, StateDict, Writer
 
 _ZIP = b"PK\x03\x04"
 _FIRST_NAME = slice(30, 286)
-"""Where a zip file's first member has its name."""
+"""Where a zip file's first member has its name: torch.save begins with data.pkl, torch.jit
+with data/0.
+"""
 _LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The pickled number 0x1950a86a20f9469cfc6c, behind the protocol and perhaps a frame."""
 _LIGHTNING = "pytorch-lightning_version"
@@ -26,13 +28,12 @@ def recognises(path: Path, head: bytes) -> bool:
     """A zip archive with ``data.pkl``, cut off or not; or the magic number of the bare pickle."""
     if not head.startswith(_ZIP):
         return head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]
-    if b"/data.pkl" in head[_FIRST_NAME] or b"/data/" in head[_FIRST_NAME]:
-        return True
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/data.pkl") for name in archive.namelist())
     except BROKEN_ZIP:
-        return False
+        first = head[_FIRST_NAME]
+        return b"/data.pkl" in first or b"/data/" in first
 
 
 def read(path: Path) -> Checkpoint:

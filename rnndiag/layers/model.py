@@ -69,7 +69,9 @@ class _Signals:
     def inputs(self, call: Call) -> tuple[Signal, ...]:
         """A call's inputs, with the mask that it is given by hand."""
         given = tuple(map(self.find, call.inputs))
-        if call.mask is None or not given:
+        if not given:
+            return (Signal(None, lost=f"{call.layer} is called on nothing"),)
+        if call.mask is None:
             return given
         mask = self.find(call.mask)
         told = None if mask.value is None else mask.value.bool()

@@ -23,6 +23,13 @@ def calls_of(name: str, config: Config) -> list[Call]:
     ]
 
 
+def constants_of(config: Config) -> list[Any]:
+    """What an operation of Keras 3 takes: None for each tensor, and the constants themselves."""
+    nodes = config.get("inbound_nodes") or [{}]
+    args = nodes[0].get("args") or []
+    return [None if list(_tensors_in(argument)) else argument for argument in args]
+
+
 def refs(entry: Any) -> tuple[Ref, ...]:
     """``input_layers`` or ``output_layers``: a reference, or lists or dictionaries of them."""
     return tuple(_refs_in(entry))

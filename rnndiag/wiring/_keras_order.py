@@ -11,16 +11,15 @@ Refs = tuple[Ref, ...]
 
 
 def resolved(
-    calls: Sequence[Call], inputs: Sequence[str], outputs: Refs
+    calls: Sequence[Call], inputs: Sequence[str], outputs: Refs, models: Sequence[str]
 ) -> tuple[tuple[Call, ...], Refs]:
-    """The calls in an order in which they can run, and the outputs; both counted from 0."""
-    shift = _index_shift(calls, outputs)
+    """The calls in an order in which they can run, and the outputs; both counted from 0.
 
-    def counted(ref: Ref) -> Ref:
-        return replace(ref, call=ref.call - shift.get(ref.layer, 0))
-
-    moved = [_renumbered(call, counted) for call in calls]
-    return _ordered(moved, inputs), tuple(map(counted, outputs))
+    `models` are the nested models that own an input.
+    """
+    called = _counter(calls, (*(ref for call in calls for ref in _taken(call)), *outputs), models)
+    moved = [_renumbered(call, called) for call in calls]
+    return _ordered(moved, inputs), tuple(map(called, outputs))
 
 
 def _taken(call: Call) -> Iterator[Ref]:
@@ -38,21 +37,6 @@ def _renumbered(call: Call, counted: Callable[[Ref], Ref]) -> Call:
         initial_state=tuple(map(counted, call.initial_state)),
         mask=None if call.mask is None else counted(call.mask),
     )
-
-
-def _index_shift(calls: Sequence[Call], outputs: Refs) -> Mapping[str, int]:
-    """By how much each layer's calls are referred to too high.
-
-    Keras before 3 counts the calls of a nested model that owns an input from 1: the rule
-    that worked on all files is that the largest index referred to is too large.
-    """
-    made: dict[str, int] = {}
-    for call in calls:
-        made[call.layer] = max(made.get(call.layer, 0), call.index + 1)
-    used: dict[str, int] = {}
-    for ref in (*(ref for call in calls for ref in _taken(call)), *outputs):
-        used[ref.layer] = max(used.get(ref.layer, 0), ref.call)
-    return {name: 1 for name, count in made.items() if used.get(name, 0) >= count}
 
 
 def _ordered(calls: Sequence[Call], inputs: Sequence[str]) -> tuple[Call, ...]:

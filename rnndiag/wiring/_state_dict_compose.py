@@ -56,18 +56,28 @@ class Composed(Mapping[str, Array]):
 def _recipes(tensors: Mapping[str, Array]) -> Iterator[_Recipe]:
     for key in tensors:
         if found := _PARAMETRIZED.fullmatch(key):
-            direction = f"{key[:-1]}1"
-            if direction in tensors:
-                plain = found["module"] + found["name"]
-                yield _Recipe(plain, (key, direction), _weight_norm)
+            name = found["module"] + found["name"]
+            yield from _paired(name, (key, f"{key[:-1]}1"), _weight_norm, tensors)
         elif found := _IN_PIECES.fullmatch(key):
-            plain = found["module"] + found["name"]
+            name = found["module"] + found["name"]
             if found["piece"] == "raw":
                 yield _Recipe(_undropped(found["module"], found["name"], tensors), (key,), _same)
-            elif found["piece"] == "g" and f"{plain}_v" in tensors:
-                yield _Recipe(plain, (key, f"{plain}_v"), _weight_norm)
-            elif f"{plain}_mask" in tensors:
-                yield _Recipe(plain, (key, f"{plain}_mask"), np.multiply)
+            elif found["piece"] == "g":
+                yield from _paired(name, (key, f"{name}_v"), _weight_norm, tensors)
+            else:
+                yield from _paired(name, (key, f"{name}_mask"), np.multiply, tensors)
+
+
+def _paired(
+    name: str, pieces: tuple[str, str], make: Callable[..., Array], tensors: Mapping[str, Array]
+) -> Iterator[_Recipe]:
+    """The recipe of two pieces, where the second is there and the first fits its shape."""
+    if pieces[1] not in tensors:
+        return
+    first, second = (tensors[piece].shape for piece in pieces)
+    sizes = zip(first, second, strict=False)
+    if len(first) in (0, len(second)) and all(size in (1, whole) for size, whole in sizes):
+        yield _Recipe(name, pieces, make)
 
 
 def _undropped(module: str, name: str, tensors: Mapping[str, Array]) -> str:
@@ -90,5 +100,7 @@ def _weight_norm(length: Array, direction: Array) -> Array:
     else:
         axes = tuple(axis for axis, size in enumerate(length.shape) if size == 1)
     norm = np.sqrt(np.square(direction).sum(axis=axes, keepdims=True))
-    weight: Array = direction * (length / norm)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A direction of length zero gives NaN in torch, too.
+        weight: Array = direction * (length / norm)
     return weight

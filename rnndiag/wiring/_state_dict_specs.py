@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,14 +32,14 @@ def input_spec(name: str, features: int | None, writer: Writer) -> LayerSpec:
     return LayerSpec(name=name, kind="InputLayer", config={"batch_shape": shape}, writer=writer)
 
 
-def labels(modules: Iterable[RecurrentModule], others: Iterable[str]) -> dict[str, str]:
+def labels(modules: Sequence[RecurrentModule], paths: Iterable[str]) -> dict[str, str]:
     """A name to show for each path, without wrappers' prefixes; no two layers share one."""
-    stacks = {module.path: module for module in modules}
+    recurrent = {module.path: module for module in modules}
     taken: set[str] = set()
     found: dict[str, str] = {}
-    for path in (*stacks, *others):
-        module = stacks.get(path)
-        label = _WRAPPERS.sub("", path) or _AT_ROOT[module.kind if module else "RNN"]
+    for path in dict.fromkeys((*recurrent, *paths)):
+        module = recurrent.get(path)
+        label = _WRAPPERS.sub("", path) or (_AT_ROOT[module.kind] if module else "root")
         while taken & (own := {label, *(layer_names(label, module) if module else ())}):
             label += "_"
         taken |= own
@@ -74,7 +74,7 @@ class SpecMaker:
         yield LayerSpec(
             name=self.labels[unit.path],
             kind=unit.kind,
-            config={**_CONFIGS[unit.kind], "use_bias": len(arrays) > 1},
+            config=_CONFIGS[unit.kind],
             writer=self.writer,
             weights=tuple(arrays),
         )

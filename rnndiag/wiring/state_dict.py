@@ -8,6 +8,8 @@ one possibility, and left out otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from rnndiag.errors import NothingToAnalyse
 from rnndiag.records import Call, Checkpoint, Graph, LayerSpec, Options, Ref, StateDict
@@ -27,18 +29,26 @@ def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph
     modules = find(tensors)
     if all(module.problem for module in modules):
         raise _nothing(checkpoint, modules, list(tensors))
-    paths = dict.fromkeys(name.rpartition(".")[0] for name in tensors)
     maker = SpecMaker(
         tensors=tensors,
-        labels=labels(modules, [path for path in paths if path not in {m.path for m in modules}]),
+        labels=labels(modules, (name.rpartition(".")[0] for name in tensors)),
         writer=checkpoint.writer,
         nonlinearity=options.nonlinearity,
     )
     try:
         chain = find_chain(tensors, modules, ordered=checkpoint.format not in _UNORDERED)
+        wired = _assumed(maker, chain)
     except NoChain as why:
-        return _isolated(maker, modules, str(why))
-    return _assumed(maker, chain)
+        wired = _isolated(maker, modules, str(why))
+    return replace(wired, notes=(*wired.notes, *_unknown_activation(maker, modules)))
+
+
+def _unknown_activation(maker: SpecMaker, modules: Iterable[RecurrentModule]) -> tuple[str, ...]:
+    names = [maker.labels[module.path] for module in modules if module.kind == "SimpleRNN"]
+    if not names:
+        return ()
+    told = f"{', '.join(names)}: a state dict does not tell whether nn.RNN has tanh or relu"
+    return (f"{told}; {maker.nonlinearity} is assumed (--nonlinearity)",)
 
 
 def _nothing(
@@ -103,8 +113,7 @@ def _isolated(maker: SpecMaker, modules: Iterable[RecurrentModule], why: str) ->
 
 def _line(source: LayerSpec, layers: Sequence[LayerSpec]) -> tuple[Call, ...]:
     """One layer after the other."""
-    row = (source, *layers)
     return tuple(
         Call(layer=later.name, inputs=(Ref(layer=earlier.name),))
-        for earlier, later in zip(row, layers, strict=False)
+        for earlier, later in pairwise((source, *layers))
     )

@@ -29,7 +29,9 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 def trajectory(example: Example) -> tuple[Tensor, State]:
     """z (T, B, G·H) and the states before each step, unrelated random ones."""
     x = normal(STEPS, BATCH, INPUTS, seed=1)
-    before = tuple(normal(STEPS, BATCH, width, seed=2 + k) for k, width in enumerate(example.widths))
+    before = tuple(
+        normal(STEPS, BATCH, width, seed=2 + k) for k, width in enumerate(example.widths)
+    )
     return example.cell.double().project(x), before
 
 

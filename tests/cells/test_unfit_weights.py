@@ -14,7 +14,7 @@ from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.records import LayerSpec
 
-I, H = 3, 5
+D, H = 3, 5
 
 
 def make(cls: type[Cell], *shapes: tuple[int, ...], packing: Any = "keras", **config: Any) -> Cell:
@@ -30,46 +30,49 @@ def make(cls: type[Cell], *shapes: tuple[int, ...], packing: Any = "keras", **co
     ("cls", "shapes"),
     [
         (LSTM, []),
-        (LSTM, [(I, 4 * H)]),
+        (LSTM, [(D, 4 * H)]),
         (LSTM, [(4 * H,), (H, 4 * H)]),
-        (LSTM, [(I, 3 * H), (H, 3 * H)]),
-        (LSTM, [(I, 4 * H), (H, 4 * H), (4 * H + 1,)]),
-        (LSTM, [(I, 4 * H), (H, 4 * H), (2, 4 * H)]),
-        (LSTM, [(I, 4 * H + 4), (H, 4 * H), (8 * H,)]),
-        (LSTM, [(I, 4 * H), (H, 4 * H), (4 * H,), (4 * H,)]),
-        (GRU, [(I, 4 * H), (H, 4 * H)]),
-        (GRU, [(I, 3 * H), (H, 3 * H), (3, 3 * H)]),
-        (GRU, [(I, 3 * H), (H, 3 * H), (3 * H + 3,)]),
-        (GRU, [(I, 3 * H), (H, 3 * H), (2, 3 * H + 3)]),
-        (SimpleRNN, [(I, H), (H, H + 1)]),
-        (SimpleRNN, [(I, H), (H, H), (2 * H,)]),
+        (LSTM, [(D, 3 * H), (H, 3 * H)]),
+        (LSTM, [(D, 4 * H), (H, 4 * H), (4 * H + 1,)]),
+        (LSTM, [(D, 4 * H), (H, 4 * H), (2, 4 * H)]),
+        (LSTM, [(D, 4 * H + 4), (H, 4 * H), (8 * H,)]),
+        (LSTM, [(D, 4 * H), (H, 4 * H), (4 * H,), (4 * H,)]),
+        (GRU, [(D, 4 * H), (H, 4 * H)]),
+        (GRU, [(D, 3 * H), (H, 3 * H), (3, 3 * H)]),
+        (GRU, [(D, 3 * H), (H, 3 * H), (3 * H + 3,)]),
+        (GRU, [(D, 3 * H), (H, 3 * H), (2, 3 * H + 3)]),
+        (SimpleRNN, [(D, H), (H, H + 1)]),
+        (SimpleRNN, [(D, H), (H, H), (2 * H,)]),
     ],
 )
 def test_keras_arrays_of_the_wrong_shape(cls: type[Cell], shapes: list[tuple[int, ...]]) -> None:
-    with pytest.raises(UnfitWeights, match="shape|arrays|biases|needs"):
+    with pytest.raises(UnfitWeights, match=r"shape|arrays|biases|needs"):
         make(cls, *shapes)
 
 
 @pytest.mark.parametrize(
     ("cls", "shapes"),
     [
-        (LSTM, [(4 * H, I), (4 * H, H - 1)]),
-        (LSTM, [(4 * H, I), (4 * H, H), (4 * H,), (3 * H,)]),
-        (LSTM, [(4 * H, I), (4 * H, 2), (2, H + 1)]),
-        (GRU, [(4 * H, I), (4 * H, H)]),
-        (GRU, [(3 * H + 1, I), (3 * H + 1, H)]),
-        (SimpleRNN, [(H, I), (H + 1, H)]),
-        (SimpleRNN, [(H, I), (H, H), *[(H,)] * 4]),
+        (LSTM, [(4 * H, D), (4 * H, H - 1)]),
+        (LSTM, [(4 * H, D), (4 * H, H), (4 * H,), (3 * H,)]),
+        (LSTM, [(4 * H, D), (4 * H, 2), (2, H + 1)]),
+        (GRU, [(4 * H, D), (4 * H, H)]),
+        (GRU, [(3 * H + 1, D), (3 * H + 1, H)]),
+        (SimpleRNN, [(H, D), (H + 1, H)]),
+        (GRU, [(3 * H, D), (3 * H, H), (3 * H,)]),
+        (GRU, [(3 * H, D), (3 * H, 2), (3 * H,), (3 * H,), (2, H)]),
+        (SimpleRNN, [(H, D), (H, H), (H,)]),
+        (SimpleRNN, [(H, D), (H, H), *[(H,)] * 4]),
     ],
 )
 def test_torch_arrays_of_the_wrong_shape(cls: type[Cell], shapes: list[tuple[int, ...]]) -> None:
-    with pytest.raises(UnfitWeights, match="shape|arrays"):
+    with pytest.raises(UnfitWeights, match=r"shape|arrays"):
         make(cls, *shapes, packing="torch")
 
 
 def test_the_message_names_the_array_and_both_shapes() -> None:
     with pytest.raises(UnfitWeights) as caught:
-        make(LSTM, (I, 4 * H), (H, 4 * H), (4 * H + 1,))
+        make(LSTM, (D, 4 * H), (H, 4 * H), (4 * H + 1,))
     assert str(caught.value) == "the bias of this LSTM has shape (21,), not (20,)"
 
 
@@ -88,13 +91,13 @@ def test_the_message_names_the_array_and_both_shapes() -> None:
 def test_where_the_reset_gate_is(
     bias: tuple[tuple[int, ...], ...], config: dict[str, bool], after: bool
 ) -> None:
-    cell = make(GRU, (I, 3 * H), (H, 3 * H), *bias, **config)
+    cell = make(GRU, (D, 3 * H), (H, 3 * H), *bias, **config)
     assert isinstance(cell, GRU)
     assert cell.reset_after is after
 
 
 def test_arrays_of_any_layout_and_width_become_row_major_float32() -> None:
-    kernel = np.asfortranarray(np.arange(I * H, dtype=np.float64).reshape(I, H))
+    kernel = np.asfortranarray(np.arange(D * H, dtype=np.float64).reshape(D, H))
     arrays = (kernel, np.eye(H, dtype=np.float16))
     spec = LayerSpec(name="rnn", kind="SimpleRNN", config={}, writer=KERAS_3, weights=arrays)
     cell = SimpleRNN.from_spec(spec)

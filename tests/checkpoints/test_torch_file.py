@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import pickle
-import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from rnndiag import checkpoints
-from rnndiag.errors import RnndiagError, UnreadableCheckpoint, UnsupportedCheckpoint
 from rnndiag.records import Array, Checkpoint, StateDict
 
 
@@ -78,7 +73,7 @@ def test_counters_and_ids_are_no_weights(tmp_path: Path) -> None:
     assert list(tensors_of(read)) == ["weight", "bias", "running_mean", "running_var"]
 
 
-def test_a_zip_file_is_mapped_not_copied(tmp_path: Path) -> None:
+def test_float32_weights_are_not_copied(tmp_path: Path) -> None:
     read = checkpoints.read(save({"weight_hh_l0": torch.ones(64, 64)}, tmp_path / "m.pt"))
     tensors = tensors_of(read)
     assert np.shares_memory(tensors["weight_hh_l0"], tensors["weight_hh_l0"])
@@ -154,123 +149,10 @@ def test_a_mapping_that_contains_itself(tmp_path: Path) -> None:
     assert len(tensors_of(checkpoints.read(save(value, tmp_path / "m.pt")))) > 0
 
 
-# ---------------------------------------------------------------- refused
-
-
-class Marker:
-    """A pickled object that would make a folder if it were rebuilt."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.path),)
-
-
-@pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize(
-    ("value", "named"),
-    [
-        (lstm(), "torch.nn.modules.rnn.LSTM"),
-        ({"model": lstm().state_dict(), "args": argparse.Namespace(lr=1)}, "argparse.Namespace"),
-    ],
-)
-def test_pickled_objects_are_named_and_refused(
-    tmp_path: Path, value: Any, named: str, legacy: bool
-) -> None:
-    with pytest.raises(UnsupportedCheckpoint) as error:
-        checkpoints.read(save(value, tmp_path / "m.pt", legacy=legacy))
-    assert named in error.value.message
-    assert "torch.save(model.state_dict()" in error.value.hint
-
-
-@pytest.mark.parametrize("legacy", [False, True])
-def test_nothing_in_the_file_is_run(tmp_path: Path, legacy: bool) -> None:
-    target = tmp_path / "was-run"
-    path = save(
-        {"model": lstm().state_dict(), "x": Marker(target)}, tmp_path / "m.pt", legacy=legacy
-    )
-    with pytest.raises(UnsupportedCheckpoint, match="mkdir"):
-        checkpoints.read(path)
-    assert not target.exists()
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("cut", [None, -100])
-def test_torchscript(tmp_path: Path, cut: int | None) -> None:
-    path = tmp_path / "m.pt"
-    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path)
-    path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(RnndiagError, match="damaged" if cut else "a TorchScript archive"):
-        checkpoints.read(path)
-
-
-@pytest.mark.parametrize("legacy", [False, True])
-def test_newer_pickle_protocols(tmp_path: Path, legacy: bool) -> None:
-    path = tmp_path / "m.pt"
-    torch.save(
-        lstm().state_dict(), path, pickle_protocol=4, _use_new_zipfile_serialization=not legacy
-    )
-    with pytest.raises(UnsupportedCheckpoint, match="does not read this pickle") as error:
-        checkpoints.read(path)
-    assert "protocol" in error.value.hint
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        (torch.ones(3), "but a Tensor"),
-        ({"epoch": 3, "loss": 0.5}, "but a dict with the keys epoch, loss"),
-        ({}, "but a dict that is empty"),
-        ([1, 2], "but a list"),
-        ({"optimizer": torch.optim.SGD([torch.ones(3)]).state_dict()}, "the keys optimizer"),
-    ],
-)
-def test_files_without_weights(tmp_path: Path, value: Any, told: str) -> None:
-    with pytest.raises(UnsupportedCheckpoint, match=told):
-        checkpoints.read(save(value, tmp_path / "m.pt"))
-
-
-# ---------------------------------------------------------------- damaged
-
-
-@pytest.mark.parametrize("legacy", [False, True])
-def test_truncated_files(tmp_path: Path, legacy: bool) -> None:
-    whole = save(lstm().state_dict(), tmp_path / "m.pt", legacy=legacy).read_bytes()
-    path = tmp_path / "cut.pt"
-    for length in range(60, len(whole) - 1, 37):
-        path.write_bytes(whole[:length])
-        with pytest.raises(UnreadableCheckpoint, match="damaged or incomplete") as error:
-            checkpoints.read(path)
-        assert "\n" not in error.value.message
-
-
-def test_a_wrong_bit_in_an_archive_never_passes(tmp_path: Path) -> None:
-    expected = lstm().state_dict()
-    whole = save(expected, tmp_path / "m.pt").read_bytes()
-    path = tmp_path / "flipped.pt"
-    refused = 0
-    for place in range(0, len(whole), 41):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
-        try:
-            # Padding and headers that nobody reads may change without harm.
-            assert_same(checkpoints.read(path), expected)
-        except RnndiagError:
-            refused += 1
-    assert refused > 40
-
-
-def test_wrong_bits_in_a_bare_pickle_raise_nothing_else(tmp_path: Path) -> None:
-    whole = save(lstm().state_dict(), tmp_path / "m.pt", legacy=True).read_bytes()
-    path = tmp_path / "flipped.pt"
-    refused = 0
-    for place in range(0, len(whole), 17):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
-        try:
-            checkpoints.read(path)
-        except RnndiagError:
-            refused += 1
-    assert refused > 20
+def test_state_dicts_keep_their_order(tmp_path: Path) -> None:
+    tensors = OrderedDict((name, torch.ones(2)) for name in ("z", "a", "m"))
+    read = checkpoints.read(save(tensors, tmp_path / "m.pt"))
+    assert list(tensors_of(read)) == ["z", "a", "m"]
 
 
 def test_archives_without_checksums(tmp_path: Path) -> None:
@@ -281,34 +163,3 @@ def test_archives_without_checksums(tmp_path: Path) -> None:
     finally:
         torch.serialization.set_crc32_options(True)
     assert_same(checkpoints.read(tmp_path / "m.pt"), module.state_dict())
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"import torch\n" * 40,
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n",
-        np.random.default_rng(0).bytes(4096),
-        pickle.dumps({"a": 1}),
-        b"PK\x03\x04" + bytes(300),
-    ],
-)
-def test_what_torch_save_did_not_write(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "m.pt"
-    path.write_bytes(content)
-    with pytest.raises(UnreadableCheckpoint, match="not a checkpoint"):
-        checkpoints.read(path)
-
-
-def test_other_zip_files(tmp_path: Path) -> None:
-    path = tmp_path / "m.pt"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("notes.txt", "no weights")
-    with pytest.raises(UnreadableCheckpoint, match="not a checkpoint"):
-        checkpoints.read(path)
-
-
-def test_state_dicts_keep_their_order(tmp_path: Path) -> None:
-    tensors = OrderedDict((name, torch.ones(2)) for name in ("z", "a", "m"))
-    read = checkpoints.read(save(tensors, tmp_path / "m.pt"))
-    assert list(tensors_of(read)) == ["z", "a", "m"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnndiag.measurements import carried_context, gradient_span, loss_gradient
+from rnndiag.measurements import gradient_span
 from rnndiag.measurements.gradient_span import GradientSpan
 from rnndiag.records import Options, Skipped
 
@@ -81,6 +81,13 @@ def test_flat_and_growing_profiles_have_no_half_life(make_run):
     assert growing.half_life is None
     assert growing.decay_per_step == pytest.approx(1.1)
     assert growing.growth == pytest.approx(1.1**49)
+
+
+@pytest.mark.parametrize(("fall", "decays"), [(0.9e-4, False), (1.1e-4, True)])
+def test_a_fall_within_the_accuracy_of_gradients_is_flat(make_run, fall, decays):
+    fact = span_of(make_run, np.linspace(0, fall, 50))
+    assert (fact.half_life is not None) == decays
+    assert fact.decay_per_step == pytest.approx(np.exp(-fall / 49), rel=1e-12)
 
 
 def test_growth_beyond_every_float_stays_a_number(make_run):
@@ -223,36 +230,3 @@ def test_a_probe_of_padding_only_is_skipped(make_run):
 def test_padding_that_is_not_masked_is_no_step_either(make_run):
     run = make_run(batch=2, timesteps=5, real=np.zeros((2, 5), bool))
     assert "unmasked" in gradient_span.measure(run, Options()).reason
-
-
-# ---------------------------------------------------------------- the loss, the carried context
-
-
-def test_the_loss_has_a_profile_of_its_own(make_run):
-    run = make_run(loss_log_norm=np.log(3) + np.stack([geometric(0.8, 60)] * 4))
-    fact = loss_gradient.measure(run, Options())
-    assert fact.decay_per_step == pytest.approx(0.8)
-    assert fact.log10_norm == pytest.approx(np.log10(3))
-    assert fact.span == 21
-
-
-def test_without_a_loss_the_option_is_named(make_run):
-    assert "--loss" in loss_gradient.measure(make_run(loss_log_norm=None), Options()).reason
-
-
-def test_a_censored_stateful_span_is_carried_on(make_run):
-    run = make_run(timesteps=20, stateful=True)
-    fact = carried_context.measure(run, Options(windows=7))
-    assert (fact.timesteps, fact.span, fact.windows) == (140, 20, 7)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"stateful": False, "timesteps": 20}, "not stateful"),
-        ({"stateful": True, "timesteps": 60}, "whole window"),
-        ({"stateful": True, "pulse_log_norm": np.full((1, 4, 60), np.nan)}, "not finite"),
-    ],
-)
-def test_no_context_is_carried_otherwise(make_run, changes, reason):
-    assert reason in carried_context.measure(make_run(**changes), Options(windows=7)).reason
