@@ -13,7 +13,8 @@ from rnndiag.records import Array, LayerRun, ProbeRun
 def save(run: ProbeRun, path: Path) -> None:
     """Write every array of `run`; the file appears whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **collect(run))
+        # numpy's types take every keyword for its option allow_pickle, which older ones lack.
+        np.savez_compressed(file, **collect(run))  # type: ignore[arg-type]
 
 
 def collect(run: ProbeRun) -> dict[str, Array]:

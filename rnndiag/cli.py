@@ -54,7 +54,7 @@ def _complain(message: str, hint: str) -> None:
 @click.version_option(__version__)
 @click.option("--debug", is_flag=True, help="Show a traceback instead of a message.")
 def main(debug: bool) -> None:
-    """Diagnose trained RNN checkpoints: does the network use its recurrence?
+    """Diagnose trained RNN checkpoints: tell whether a network uses its recurrence.
 
     Exit status: 0 nothing found, 1 findings, 2 the file, an option or rnndiag is at fault,
     3 no recurrent layer could be analysed.

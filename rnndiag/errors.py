@@ -31,9 +31,3 @@ class BadProbe(RnndiagError):
 
 class BadOption(RnndiagError):
     """An option's value makes no sense for this checkpoint."""
-
-
-class NothingToAnalyse(RnndiagError):
-    """The checkpoint holds no recurrent layer that could be analysed."""
-
-    exit_code = 3

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rnndiag import pulses
 from rnndiag.cells.base import as_array
-from rnndiag.layers.base import Entry
+from rnndiag.layers.base import Entry, Recorder
 from rnndiag.losses import loss_value
 from rnndiag.network import Network, Pass
 from rnndiag.progress import Progress, silent
@@ -24,10 +24,14 @@ from rnndiag.recurrence import TotalGradients
 
 def run(network: Network, probe: Probe, options: Options, progress: Progress = silent) -> ProbeRun:
     """One forward pass; backward passes for the pulses and, where there is one, the loss."""
-    torch.set_flush_denormal(True)
     inputs = tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in probe.inputs)
-    masks = _input_masks(network, probe)
-    done = network.run(inputs, masks, options.seed, probe.timesteps)
+    recorder = Recorder(
+        generator=torch.Generator().manual_seed(options.seed),
+        batch=probe.batch * probe.seeds,
+        timesteps=probe.timesteps,
+        device=network.device,
+    )
+    done = network.run(inputs, _input_masks(network, probe), recorder)
     entries = done.recorder.entries
     outputs = [signal.value for signal in done.outputs if signal.value is not None]
     known = len(outputs) == len(done.outputs)

@@ -37,15 +37,9 @@ class Network:
         return tuple(self.model.not_analysed())
 
     def run(
-        self, inputs: tuple[Tensor, ...], masks: tuple[Tensor | None, ...], seed: int, steps: int
+        self, inputs: tuple[Tensor, ...], masks: tuple[Tensor | None, ...], recorder: Recorder
     ) -> Pass:
-        """Run one batch; layers whose input is unknown are fed noise of `steps` timesteps."""
-        recorder = Recorder(
-            generator=torch.Generator().manual_seed(seed),
-            batch=inputs[0].shape[0],
-            timesteps=steps,
-            device=self.device,
-        )
+        """Run one batch; layers whose input is unknown are fed the recorder's noise."""
         signals = tuple(
             Signal(value.to(self.device), None if mask is None else mask.to(self.device))
             for value, mask in zip(inputs, masks, strict=True)

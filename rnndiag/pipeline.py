@@ -29,20 +29,15 @@ def diagnose(path: str, options: Options) -> Report:
 
 def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnosis:
     """The report and its run; `progress` hears what is being done."""
-    from rnndiag import (
-        checkpoints,
-        devices,
-        execution,
-        losses,
-        measurements,
-        probe,
-        reporting,
-        wiring,
-    )
-    from rnndiag.network import Network
+    from rnndiag import checkpoints
 
     progress("reading the checkpoint", 0.0)
     checkpoint = checkpoints.read(Path(path))
+
+    # Only now: a file that cannot be read should not have to wait for torch.
+    from rnndiag import devices, execution, losses, measurements, probe, reporting, wiring
+    from rnndiag.network import Network
+
     options = losses.choose(options, checkpoint.training)
     graph = wiring.wire(checkpoint, options)
     batches = probe.make(graph, options)

@@ -24,8 +24,8 @@ def bar(*, quiet: bool) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console
     from rich import progress
+    from rich.console import Console
 
     text = progress.TextColumn("{task.description}")
     columns = (progress.SpinnerColumn(), progress.BarColumn(), text, progress.TimeElapsedColumn())

@@ -191,6 +191,7 @@ class Recurrence(torch.autograd.Function):
         run = unroll(journal.cell, z.detach(), initial, journal.mask)
         ctx.journal = journal
         journal.run = run
+        # A run that held the node's own output would hold itself, and never be freed.
         return (run.after[0].detach(), *(s[-1].clone() for s in run.after[1:]))
 
     @staticmethod

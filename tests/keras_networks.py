@@ -64,7 +64,16 @@ def inputs_for(model: Any, seed: int = 1) -> list[Array]:
 
 def outputs_of(model: Any, inputs: list[Array]) -> list[Array]:
     found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-    return [np.asarray(y) for y in (found if isinstance(found, (list, tuple)) else [found])]
+    return list(_flat(found))
+
+
+def _flat(found: Any) -> Iterator[Array]:
+    """Stacked cells' states come as lists in a list."""
+    if isinstance(found, (list, tuple)):
+        for part in found:
+            yield from _flat(part)
+    else:
+        yield np.asarray(found)
 
 
 def save(build: Callable[[Any], Any], keras: Any, path: Path) -> tuple[list[Array], list[Array]]:
@@ -415,9 +424,7 @@ def time_major(keras: Any) -> Any:
     source = layers.Input((STEPS, 3))
     x = layers.Permute((1, 2), name="same")(source)
     rnn = layers.GRU(2, return_sequences=True, time_major=True, name="gru")
-    both = layers.Bidirectional(
-        layers.LSTM(2, return_sequences=True, time_major=True), name="both"
-    )
+    both = layers.Bidirectional(layers.LSTM(2, return_sequences=True, time_major=True), name="both")
     return keras.models.Model(source, [rnn(x), both(x)])
 
 
@@ -467,7 +474,9 @@ def pooling_and_shapes(keras: Any) -> Any:
     layers = keras.layers
     source = layers.Input((STEPS + 1, 4))
     kinds = (layers.MaxPooling1D, layers.AveragePooling1D)
-    outputs = [kind(pool_size=3, padding=pad)(source) for kind in kinds for pad in ("valid", "same")]
+    outputs = [
+        kind(pool_size=3, padding=pad)(source) for kind in kinds for pad in ("valid", "same")
+    ]
     outputs.append(layers.MaxPooling1D(2, strides=1, padding="same")(source))
     outputs.append(layers.GlobalMaxPooling1D()(source))
     outputs.append(layers.GlobalAveragePooling1D()(source))

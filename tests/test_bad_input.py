@@ -36,8 +36,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     series = keras.Sequential(
         [
             keras.Input((None, 5)),
-            layers.LSTM(4, return_sequences=True),
-            layers.GRU(3),
+            layers.LSTM(4, return_sequences=True, name="lstm"),
+            layers.GRU(3, name="gru"),
             layers.Dense(1),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rnndiag import checkpoints, pipeline
 from rnndiag.errors import BadOption, BadProbe
 from rnndiag.losses import LOSSES, choose, loss_value
 from rnndiag.records import Array, Options, TrainingFact
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 RNG = np.random.default_rng(3)
 KERAS_LOSSES = {
@@ -285,3 +289,48 @@ def test_a_loss_that_lacks_targets() -> None:
     with pytest.raises(BadOption, match="--loss mse needs targets"):
         chosen("mse", targets=None)
     assert chosen("mean_square", targets=None) == "mean_square"
+
+
+# ---------------------------------------------------------------- the loss in a checkpoint
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_loss_that_keras_saved_is_chosen(name: str, tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((2, 3)), keras.layers.SimpleRNN(2)])
+    model.compile("sgd", KERAS_LOSSES[name])
+    model.save(tmp_path / "model.h5")
+    facts = checkpoints.read(tmp_path / "model.h5").training
+    assert choose(Options(targets="y.npz"), facts).loss == name
+
+
+def test_two_outputs_trained_with_one_loss(tmp_path: Path) -> None:
+    x = keras.Input((2, 3))
+    outputs = [keras.layers.SimpleRNN(2, name="a")(x), keras.layers.SimpleRNN(2, name="b")(x)]
+    model = keras.Model(x, outputs)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile("sgd", {"a": loss, "b": loss})
+    model.save(tmp_path / "model.h5")
+    facts = checkpoints.read(tmp_path / "model.h5").training
+    assert choose(Options(targets="y.npz"), facts).loss == "binary_crossentropy_from_logits"
+
+
+@pytest.mark.parametrize("sequences", [True, False], ids=["each step", "last step"])
+def test_the_loss_of_a_masked_network_is_what_keras_evaluates(
+    sequences: bool, tmp_path: Path
+) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Embedding(9, 3, mask_zero=True),
+            keras.layers.LSTM(4, return_sequences=sequences),
+            keras.layers.Dense(5, "softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    path, probe = tmp_path / "model.h5", tmp_path / "probe.npz"
+    model.save(path)
+    ids = RNG.integers(1, 9, (4, 6)) * (np.arange(6) < [[6], [3], [1], [4]])
+    classes = RNG.integers(5, size=(4, 6) if sequences else 4)
+    np.savez(probe, x=ids, y=classes)
+    done = pipeline.inspect(str(path), Options(probe=str(probe), targets=str(probe)))
+    assert done.run.loss == pytest.approx(model.evaluate(ids, classes, verbose=0), rel=1e-5)

@@ -14,8 +14,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from rnndiag.checkpoints.base import damaged, parse_json, sha256
 from rnndiag.checkpoints._keras_training import training_facts
+from rnndiag.checkpoints.base import damaged, parse_json, sha256
 from rnndiag.errors import UnsupportedCheckpoint
 from rnndiag.records import Array, Checkpoint, KerasModel, NamedArray, Writer
 

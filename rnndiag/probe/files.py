@@ -154,7 +154,4 @@ def _notes(
         return
     treated = "skipped, as packed sequences are" if packed else "gradients start before it"
     count = int(padding.any(axis=1).sum())
-    yield (
-        f"rows of zeros at the end of {count} of {len(padding)} samples are taken as padding: "
-        f"{treated}"
-    )
+    yield (f"zeros at the end of {count} of {len(padding)} samples are taken as padding: {treated}")

@@ -22,15 +22,14 @@ from rnndiag.records import (
     Ref,
     Writer,
 )
-from rnndiag.wiring._keras_nodes import calls_of, refs
-from rnndiag.wiring._keras_order import resolved
+from rnndiag.wiring._keras_classes import MODELS, foreign, is_functional, is_operation
+from rnndiag.wiring._keras_nodes import calls_of, constants_of, refs
+from rnndiag.wiring._keras_order import from_zero, ordered
 from rnndiag.wiring._keras_weights import by_cell, cells_in, split, variables
 
 Config = Mapping[str, Any]
 Arrays = Sequence[NamedArray]
 Stored = Mapping[str, Arrays]
-
-_MODELS = ("Sequential", "Functional", "Model")
 
 
 def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
@@ -59,7 +58,7 @@ def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
             f"({type(error).__name__}: {error})",
             "was it edited by hand? save the model again",
         ) from error
-    if kind in _MODELS:
+    if kind in MODELS:
         return built
     note = f"{kind} is a custom class: its layers are taken as its configuration wires them"
     return replace(built, notes=(*built.notes, note))
@@ -76,10 +75,6 @@ def _layer_configs(config: Config) -> list[Config]:
     return [layer for layer in layers or [] if isinstance(layer, Mapping)]
 
 
-def _is_functional(config: Config) -> bool:
-    return isinstance(config["config"], Mapping) and "output_layers" in config["config"]
-
-
 def _named(configs: Sequence[Config], stored: Sequence[str] = ()) -> list[tuple[str, Config]]:
     """Each layer with its name, of which old nested Sequential models have none.
 
@@ -93,17 +88,6 @@ def _named(configs: Sequence[Config], stored: Sequence[str] = ()) -> list[tuple[
         made_up = stored[place] if in_place else f"{config['class_name'].lower()}_{place}"
         named.append((str(name or made_up), config))
     return named
-
-
-def _foreign(config: Config) -> str | None:
-    """Why a layer is not one of Keras's own, as far as its writer tells."""
-    module, registered = config.get("module"), config.get("registered_name")
-    if isinstance(module, str) and "ops" in module.split("."):
-        return "an operation instead of a layer"
-    custom = isinstance(registered, str) and ">" in registered
-    if isinstance(module, str) and not module.startswith(("keras", "tf_keras", "tensorflow")):
-        custom = True
-    return "a custom class" if custom else None
 
 
 class _Builder:
@@ -130,14 +114,14 @@ class _Builder:
     ) -> Graph:
         """A model's graph; `path` stands before the names of its layers."""
         specs = {name: self.spec(c, stored.get(name, ()), path + name) for name, c in layers}
-        if _is_functional(config):
+        if is_functional(config):
             return self._functional(config["config"], layers, specs)
         return self._sequential(config, specs)
 
     def spec(self, config: Config, arrays: Arrays, name: str) -> LayerSpec:
         """One layer; wrappers and nested models with what is inside them."""
         kind, own = str(config["class_name"]), config["config"]
-        if kind in _MODELS or _is_functional(config):
+        if kind in MODELS or is_functional(config):
             return self._nested(config, arrays, name)
         plain = LayerSpec(
             name=name,
@@ -145,8 +129,11 @@ class _Builder:
             config=own,
             writer=self.writer,
             weights=tuple(named.array for named in arrays),
-            problem=_foreign(config),
+            problem=foreign(config),
         )
+        if is_operation(config, self.writer):
+            arguments = {**own, "arguments": constants_of(config)}
+            return replace(plain, kind=f"ops.{kind}", config=arguments, problem=None)
         if plain.problem is None and kind == "Bidirectional":
             return self._bidirectional(plain, own, arrays)
         if plain.problem is None and kind == "RNN":
@@ -194,7 +181,7 @@ class _Builder:
                 writer=self.writer,
                 weights=tuple(named.array for named in share),
                 index=index,
-                problem=_foreign(cell),
+                problem=foreign(cell),
             )
             for index, (cell, share) in enumerate(zip(cells, shares, strict=True))
         ]
@@ -230,11 +217,13 @@ class _Builder:
     ) -> Graph:
         inputs = [name for name, spec in specs.items() if spec.kind == "InputLayer"]
         calls = [c for name, config in layers if name not in inputs for c in calls_of(name, config)]
-        ordered, outputs = resolved(calls, inputs, refs(own["output_layers"]))
+        models = [name for name, config in layers if is_functional(config)]
+        keras3 = self.writer.numbers >= (3,)
+        calls, outputs = from_zero(calls, refs(own["output_layers"]), models, keras3=keras3)
         sources = refs(own["input_layers"])
         if not sources or any(ref.layer not in specs for ref in sources):
             raise ValueError("input_layers names no layer of the model")
-        return Graph(layers=specs, calls=ordered, inputs=sources, outputs=outputs)
+        return Graph(layers=specs, calls=ordered(calls, inputs), inputs=sources, outputs=outputs)
 
 
 def _own_shape(layer: Config) -> Any:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from rnndiag.errors import NothingToAnalyse
 from rnndiag.records import Call, Checkpoint, Graph, LayerSpec, Options, Ref, StateDict
 from rnndiag.wiring._state_dict_chain import NoChain, Unit, find_chain
 from rnndiag.wiring._state_dict_compose import Composed
@@ -24,22 +23,23 @@ _INPUT = "input"
 
 
 def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph:
-    """The graph of a state dict; raises `NothingToAnalyse` where no RNN is in it."""
+    """The graph of a state dict; without inputs where it holds no RNN that can be run."""
     tensors = Composed(content.tensors)
     modules = find(tensors)
-    if all(module.problem for module in modules):
-        raise _nothing(checkpoint, modules, list(tensors))
     maker = SpecMaker(
         tensors=tensors,
         labels=labels(modules, (name.rpartition(".")[0] for name in tensors)),
         writer=checkpoint.writer,
         nonlinearity=options.nonlinearity,
     )
+    if not modules:
+        return replace(_isolated(maker, ()), notes=(_nothing(list(tensors)),))
     try:
         chain = find_chain(tensors, modules, ordered=checkpoint.format not in _UNORDERED)
         wired = _assumed(maker, chain)
     except NoChain as why:
-        wired = _isolated(maker, modules, str(why))
+        notes = (f"recurrent modules run on their own: {why}",)
+        wired = replace(_isolated(maker, modules), notes=notes)
     return replace(wired, notes=(*wired.notes, *_unknown_activation(maker, modules)))
 
 
@@ -51,16 +51,11 @@ def _unknown_activation(maker: SpecMaker, modules: Iterable[RecurrentModule]) ->
     return (f"{told}; {maker.nonlinearity} is assumed (--nonlinearity)",)
 
 
-def _nothing(
-    checkpoint: Checkpoint, modules: Sequence[RecurrentModule], names: Sequence[str]
-) -> NothingToAnalyse:
-    if modules:
-        reasons = "; ".join(f"{module.path or 'module'}: {module.problem}" for module in modules)
-        return NothingToAnalyse(f"{checkpoint.path}: no recurrent layer can be rebuilt: {reasons}")
-    shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
-    return NothingToAnalyse(
-        f"{checkpoint.path}: no recurrent layer among its {len(names)} tensors ({shown})",
-        "nn.LSTM, nn.GRU, nn.RNN and their cells are told by weight_ih and weight_hh",
+def _nothing(tensors: Sequence[str]) -> str:
+    shown = ", ".join(tensors[:4]) + (", …" if len(tensors) > 4 else "")
+    return (
+        f"none of the {len(tensors)} tensors ({shown}) is named as in nn.LSTM, nn.GRU, nn.RNN "
+        "or their cells: weight_ih, weight_hh"
     )
 
 
@@ -83,7 +78,7 @@ def _assumed(maker: SpecMaker, chain: Sequence[Unit]) -> Graph:
     )
 
 
-def _isolated(maker: SpecMaker, modules: Iterable[RecurrentModule], why: str) -> Graph:
+def _isolated(maker: SpecMaker, modules: Iterable[RecurrentModule]) -> Graph:
     """Each recurrent module with an input and an output of its own."""
     layers: list[LayerSpec] = []
     calls: list[Call] = []
@@ -107,7 +102,6 @@ def _isolated(maker: SpecMaker, modules: Iterable[RecurrentModule], why: str) ->
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         wiring="isolated",
-        notes=(f"recurrent modules run on their own: {why}",),
     )
 
 
