@@ -48,7 +48,8 @@ def inputs_for(model: Any, seed: int = 1) -> list[Array]:
     rng = np.random.default_rng(seed)
     batches = []
     for place, tensor in enumerate(model.inputs):
-        sizes = [ROWS, *(STEPS if size is None else int(size) for size in tensor.shape[1:])]
+        shape = tensor.shape.as_list() if hasattr(tensor.shape, "as_list") else tensor.shape
+        sizes = [ROWS, *(STEPS if size is None else int(size) for size in shape[1:])]
         if "int" in str(tensor.dtype):
             batch = rng.integers(1, TOKENS, sizes).astype(np.int32)
         else:
@@ -279,10 +280,19 @@ def stacked_cells(keras: Any) -> Any:
     """The states of stacked cells: first cell first, or last cell first in old Keras."""
     layers = keras.layers
     source = layers.Input((STEPS, 3))
-    masked = layers.Masking(name="masking")(source)
     cells = [layers.LSTMCell(2), layers.GRUCell(3), layers.SimpleRNNCell(4)]
     stack = layers.RNN(cells, return_sequences=True, return_state=True, name="stack")
-    return keras.models.Model(source, list(stack(masked)))
+    return keras.models.Model(source, list(stack(source)))
+
+
+@network
+def masked_cells(keras: Any) -> Any:
+    """Of equal size, or Keras before 2.3 cannot mask them."""
+    layers = keras.layers
+    source = layers.Input((STEPS, 3))
+    cells = [layers.LSTMCell(2), layers.GRUCell(2)]
+    stack = layers.RNN(cells, return_sequences=True, return_state=True, name="stack")
+    return keras.models.Model(source, list(stack(layers.Masking(name="masking")(source))))
 
 
 @network

@@ -88,5 +88,5 @@ def _bar(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return _BARS[0]
-    height = 1 - max(_FLOOR, min(0.0, sum(known) / len(known))) / _FLOOR
+    height = 1 - max(_FLOOR, min(0.0, max(known))) / _FLOOR
     return _BARS[round(height * (len(_BARS) - 1))]
