@@ -32,17 +32,16 @@ def run(network: Network, probe: Probe, options: Options, progress: Progress = s
         device=network.device,
     )
     done = network.run(inputs, _input_masks(network, probe), recorder)
-    entries = done.recorder.entries
-    outputs = [signal.value for signal in done.outputs if signal.value is not None]
-    known = len(outputs) == len(done.outputs)
+    entries = recorder.entries
     real = [_real_steps(entry, probe) for entry in entries]
     behind_known = network.graph.wiring != "isolated"
     aimed = pulses.aim(done, real, probe, known=behind_known, seed=options.seed)
-    loss = _backpropagate_loss(done, outputs if known else [], probe, options)
+    loss, totals = _backpropagate_loss(done, probe, options)
     layers = []
     for k, (entry, steps, pulse) in enumerate(zip(entries, real, aimed, strict=True)):
         progress(f"following the gradient in {entry.spec.name}", 0.3 + 0.6 * k / len(entries))
-        layers.append(layer_run(entry, steps, pulse, probe.seeds, options.seed))
+        seeds = probe.seeds, options.seed
+        layers.append(layer_run(entry, steps, pulse, totals[k] if totals else None, *seeds))
     isolated = any(entry.isolated for entry in entries)
     return ProbeRun(
         probe=probe,
@@ -50,14 +49,30 @@ def run(network: Network, probe: Probe, options: Options, progress: Progress = s
         wiring="isolated" if isolated else network.graph.wiring,
         layers=tuple(layers),
         not_analysed=network.not_analysed,
-        outputs=tuple(map(as_array, outputs)) if known and not isolated else (),
+        outputs=tuple(map(as_array, _known_outputs(done))),
         loss=loss,
-        notes=(*network.graph.notes, *_lost(done)),
+        notes=(*network.graph.notes, *_lost(done), *_unfollowed_padding(entries, probe)),
     )
+
+
+def _known_outputs(done: Pass) -> list[Tensor]:
+    """All outputs; none where one is not known, or comes of noise."""
+    values = [s.value for s in done.outputs if s.value is not None and s.lost is None]
+    return values if len(values) == len(done.outputs) else []
 
 
 def _lost(done: Pass) -> tuple[str, ...]:
     return tuple(f"output not computed: {s.lost}" for s in done.outputs if s.lost is not None)
+
+
+def _unfollowed_padding(entries: Sequence[Entry], probe: Probe) -> tuple[str, ...]:
+    """Pooling and strides change the time axis, and nothing tells where padding went."""
+    if probe.padding is None:
+        return ()
+    changed = [e.spec.name for e in entries if e.journal.run.z.shape[1::-1] != probe.padding.shape]
+    if not changed:
+        return ()
+    return (f"padding is not followed to {', '.join(changed)}: its timesteps are not the probe's",)
 
 
 def _input_masks(network: Network, probe: Probe) -> tuple[Tensor | None, ...]:
@@ -70,9 +85,9 @@ def _input_masks(network: Network, probe: Probe) -> tuple[Tensor | None, ...]:
 
 def _real_steps(entry: Entry, probe: Probe) -> Tensor:
     """(T, B) bool in processing order: neither masked nor trailing padding."""
-    steps, batch = entry.sequence.shape[:2]
+    steps, batch = entry.journal.run.z.shape[:2]
     mask = entry.journal.mask
-    real = entry.sequence.new_ones(steps, batch, dtype=torch.bool) if mask is None else mask
+    real = entry.z.new_ones(steps, batch, dtype=torch.bool) if mask is None else mask
     if probe.padding is not None and probe.padding.shape == (batch, steps):
         padding = torch.from_numpy(probe.padding.T.copy()).to(real.device)
         real = real & ~(padding.flip(0) if entry.go_backwards else padding)
@@ -80,27 +95,11 @@ def _real_steps(entry: Entry, probe: Probe) -> Tensor:
 
 
 def _backpropagate_loss(
-    done: Pass, outputs: Sequence[Tensor], probe: Probe, options: Options
-) -> float | None:
-    """Send the loss back; each journal then holds its layer's total gradients."""
-    for entry in done.recorder.entries:
-        # The pulses came through here too, and left theirs.
-        entry.journal.totals = None
+    done: Pass, probe: Probe, options: Options
+) -> tuple[float | None, list[TotalGradients]]:
+    """The loss, and each layer's total gradients of it; nothing where none is asked for."""
     masks = [signal.mask for signal in done.outputs]
-    loss = loss_value(outputs, probe.targets, options.loss, masks)
+    loss = loss_value(_known_outputs(done), probe.targets, options.loss, masks)
     if loss is None:
-        return None
-    z = [entry.z for entry in done.recorder.entries]
-    torch.autograd.grad(loss, z, allow_unused=True)
-    for entry in done.recorder.entries:
-        entry.journal.totals = entry.journal.totals or _no_gradient(entry)
-    return float(loss.detach())
-
-
-def _no_gradient(entry: Entry) -> TotalGradients:
-    """The loss does not depend on this layer."""
-    after = entry.journal.run.after
-    states = tuple(torch.zeros_like(s) for s in after)
-    return TotalGradients(
-        states=states, dz=torch.zeros_like(entry.z), initial=tuple(s[0] for s in states)
-    )
+        return None, []
+    return float(loss.detach()), done.gradients([loss], [torch.ones_like(loss)])

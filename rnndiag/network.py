@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from rnndiag.layers.base import Recorder, Signal
 from rnndiag.layers.model import Model
 from rnndiag.records import Graph, LayerSpec, NotAnalysed, Writer
+from rnndiag.recurrence import TotalGradients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,16 @@ class Pass:
 
     outputs: tuple[Signal, ...]
     recorder: Recorder
+
+    def gradients(
+        self, values: Sequence[Tensor], cotangents: Sequence[Tensor]
+    ) -> list[TotalGradients]:
+        """Each recurrent layer's total gradients of what the cotangents make of the values."""
+        entries = self.recorder.entries
+        if entries:
+            inputs = [entry.z for entry in entries]
+            torch.autograd.grad(values, inputs, cotangents, retain_graph=True, allow_unused=True)
+        return [entry.journal.take_totals() for entry in entries]
 
 
 class Network:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,60 +17,61 @@ _PULSES_WANTED = 16
 """Pulses in all that a profile rests on; small batches send several from each sample."""
 _PULSES_AT_MOST = 4
 """From one sample."""
+NOTHING_KNOWN = "what follows it is not known"
+NOTHING_ARRIVES = "no gradient of the network's output reaches its last step"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pulse:
     """What one layer's pulses start as."""
 
-    origin: Literal["output", "isotropic"]
     at: Tensor
     """(B,) the step that each sample's pulses start from; -1 where it has no real step."""
     cotangents: State
     """Of (h,) or (h, c), each (P, B, H)."""
+    why_isotropic: str | None
+    """Why they are random unit vectors on h; None where they come from the output."""
 
 
-def aim(
-    done: Pass, real: Sequence[Tensor], probe: Probe, *, known: bool, seed: int
-) -> list[Pulse]:
+def aim(done: Pass, real: Sequence[Tensor], probe: Probe, *, known: bool, seed: int) -> list[Pulse]:
     """One set of pulses a layer, each from the last real step of its samples.
 
-    Where the network behind the layers is `known`, their direction is the gradient of a
-    random projection of its output at that step; elsewhere, or where nothing of it arrives,
-    random unit vectors stand in.
+    Where the network behind the layers is `known`, a pulse starts as what a random
+    projection of its output, at that step, sends to the state there through all that
+    follows: later layers, and the layer's own steps over padding. Elsewhere, or where
+    nothing of it arrives in any sample, it starts as a random unit vector on h.
     """
     generator = torch.Generator().manual_seed(seed)
     arriving = _arriving(done, probe, generator) if known else {False: [], True: []}
     found: list[Pulse] = []
     for k, (entry, steps) in enumerate(zip(done.recorder.entries, real, strict=True)):
         at = _last_true(steps)
-        cotangents = [_at_step(*arrival[k], at) for arrival in arriving[entry.reflipped]]
-        origin: Literal["output", "isotropic"] = "output"
+        cotangents = [_at_step(states[k], at) for states in arriving[entry.reflipped]]
+        why = None
         if not any(bool(state[0].any()) for state in cotangents):
-            origin, cotangents = "isotropic", _isotropic(entry, generator)
+            why = NOTHING_ARRIVES if cotangents else NOTHING_KNOWN
+            cotangents = _isotropic(entry, generator)
         stacked = tuple(torch.stack(parts) for parts in zip(*cotangents, strict=True))
-        found.append(Pulse(origin=origin, at=at, cotangents=stacked))
+        found.append(Pulse(at=at, cotangents=stacked, why_isotropic=why))
     return found
 
 
-Arrival = list[tuple[Tensor, State]]
-"""What reaches each layer's (T, B, H) sequence, and its other last states."""
-
-
-def _arriving(done: Pass, probe: Probe, generator: torch.Generator) -> dict[bool, list[Arrival]]:
-    """For the outputs' last step (False) and first (True): an arrival for each pulse."""
+def _arriving(
+    done: Pass, probe: Probe, generator: torch.Generator
+) -> dict[bool, list[list[State]]]:
+    """For the outputs' last step (False) and first (True): each pulse's arrivals by layer."""
     outputs = [s for s in done.outputs if s.value is not None and s.value.requires_grad]
     entries = done.recorder.entries
+    found: dict[bool, list[list[State]]] = {False: [], True: []}
     if not outputs or not entries:
-        return {False: [], True: []}
-    width = max(s.value.shape[-1] for s in outputs if s.value is not None)
-    count = min(_count(done.recorder.batch), width)
-    ends = {entry.reflipped for entry in entries}
-    found: dict[bool, list[Arrival]] = {False: [], True: []}
-    for first in ends:
+        return found
+    values = [s.value for s in outputs if s.value is not None]
+    padding = _output_padding(probe, entries)
+    count = min(_count(done.recorder.batch), max(value.shape[-1] for value in values))
+    for first in {entry.reflipped for entry in entries}:
         for _ in range(count):
-            cotangents = [_output_cotangent(s, probe, first, generator) for s in outputs]
-            found[first].append(_reaching(outputs, cotangents, entries))
+            sent = [_output_cotangent(s, padding, first, generator) for s in outputs]
+            found[first].append([totals.states for totals in done.gradients(values, sent)])
     return found
 
 
@@ -79,15 +79,25 @@ def _count(batch: int) -> int:
     return max(1, min(_PULSES_AT_MOST, -(-_PULSES_WANTED // batch)))
 
 
+def _output_padding(probe: Probe, entries: Sequence[Entry]) -> Tensor | None:
+    """(B, T) the probe's padding as it stands in the output.
+
+    A layer that runs backwards and leaves its output so has put it to the front.
+    """
+    turned = any(entry.go_backwards and not entry.reflipped for entry in entries)
+    return None if probe.padding is None or turned else torch.from_numpy(probe.padding)
+
+
 def _output_cotangent(
-    signal: Signal, probe: Probe, first: bool, generator: torch.Generator
+    signal: Signal, padding: Tensor | None, first: bool, generator: torch.Generator
 ) -> Tensor:
     """A random direction of unit length for each sample, at one step where there are steps."""
     value = signal.value
     assert value is not None
     direction = torch.randn(value.shape, generator=generator).to(value.device)
     if value.dim() > 2:
-        at = _output_step(signal, probe, first)
+        real = _output_steps(value, signal.mask, padding)
+        at = real.int().argmax(1) if first else _last_true(real.T)
         steps = torch.arange(value.shape[1], device=value.device)
         chosen = (steps == at.unsqueeze(-1)).view(*value.shape[:2], *([1] * (value.dim() - 2)))
         direction = direction * chosen
@@ -95,16 +105,13 @@ def _output_cotangent(
     return flat.view_as(value)
 
 
-def _output_step(signal: Signal, probe: Probe, first: bool) -> Tensor:
-    """(B,) the output's first or last real step."""
-    value = signal.value
-    assert value is not None
-    real = signal.mask
-    if real is None:
-        real = value.new_ones(value.shape[:2], dtype=torch.bool)
-        if probe.padding is not None and probe.padding.shape == tuple(value.shape[:2]):
-            real = torch.from_numpy(~probe.padding).to(value.device)
-    return real.int().argmax(1) if first else _last_true(real.T)
+def _output_steps(value: Tensor, mask: Tensor | None, padding: Tensor | None) -> Tensor:
+    """(B, T) bool, the output's real steps."""
+    if mask is not None and mask.shape == value.shape[:2]:
+        return mask
+    if padding is not None and padding.shape == value.shape[:2]:
+        return ~padding.to(value.device)
+    return value.new_ones(value.shape[:2], dtype=torch.bool)
 
 
 def _last_true(steps: Tensor) -> Tensor:
@@ -113,36 +120,16 @@ def _last_true(steps: Tensor) -> Tensor:
     return torch.where(steps, index, -1).amax(0)
 
 
-def _reaching(
-    outputs: Sequence[Signal], cotangents: Sequence[Tensor], entries: Sequence[Entry]
-) -> Arrival:
-    """What the outputs' cotangents send to each recurrent layer from behind it."""
-    wanted = [tensor for entry in entries for tensor in (entry.sequence, *entry.last)]
-    values = [s.value for s in outputs if s.value is not None]
-    got = torch.autograd.grad(
-        values,
-        wanted,
-        list(cotangents),
-        retain_graph=True,
-        allow_unused=True,
-        materialize_grads=True,
-    )
-    each = iter(got)
-    return [(next(each), tuple(next(each) for _ in entry.last)) for entry in entries]
-
-
-def _at_step(dh: Tensor, last: State, at: Tensor) -> State:
-    """The cotangent of the state at each sample's step `at`: (B, H) each."""
-    steps, batch, units = dh.shape
-    index = at.clamp(min=0).view(1, batch, 1).expand(1, batch, units)
-    at_end = (at == steps - 1).unsqueeze(-1)
-    return dh.gather(0, index)[0], *(torch.where(at_end, part, 0.0) for part in last)
+def _at_step(states: State, at: Tensor) -> State:
+    """The cotangents (T, B, H) at each sample's step `at`: (B, H) each."""
+    samples = torch.arange(len(at), device=at.device)
+    return tuple(part[at.clamp(min=0), samples] for part in states)
 
 
 def _isotropic(entry: Entry, generator: torch.Generator) -> list[State]:
-    """Random unit vectors on h_T; the other states have none."""
-    batch, units = entry.sequence.shape[1:]
-    zeros = tuple(torch.zeros_like(part) for part in entry.last)
-    vectors = torch.randn(_PULSES_AT_MOST, batch, units, generator=generator)
-    vectors = torch.nn.functional.normalize(vectors, dim=-1).to(entry.sequence.device)
+    """Random unit vectors on h; the other states have none."""
+    h, *others = entry.journal.run.after
+    vectors = torch.randn(_PULSES_AT_MOST, *h.shape[1:], generator=generator)
+    vectors = torch.nn.functional.normalize(vectors, dim=-1).to(h.device)
+    zeros = tuple(torch.zeros_like(part[0]) for part in others)
     return [(vector, *zeros) for vector in vectors]

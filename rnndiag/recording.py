@@ -9,18 +9,24 @@ from rnndiag.cells.base import State, as_array
 from rnndiag.layers.base import Entry
 from rnndiag.pulses import Pulse
 from rnndiag.records import Array, LayerRun
-from rnndiag.recurrence import pulse_gradients, tangent_growth
+from rnndiag.recurrence import TotalGradients, pulse_gradients, tangent_growth
 
 
-def layer_run(entry: Entry, real: Tensor, pulse: Pulse, seeds: int, seed: int) -> LayerRun:
+def layer_run(
+    entry: Entry,
+    real: Tensor,
+    pulse: Pulse,
+    totals: TotalGradients | None,
+    seeds: int,
+    seed: int,
+) -> LayerRun:
     """Send the pulse and a tangent through one layer's run; everything batch first.
 
-    `real` (T, B) are the steps that count; the gradients shown are the loss's where one was
-    sent back, else the first pulse's.
+    `real` (T, B) are the steps that count. The gradients shown are `totals`, those of the
+    loss, where one was sent back, else the first pulse's.
     """
     run, cell, spec = entry.journal.run, entry.journal.cell, entry.spec
     sent = pulse_gradients(run, pulse.at, pulse.cotangents)
-    totals = entry.journal.totals
     mask = torch.ones_like(real) if run.mask is None else run.mask
     states = totals.states if totals else sent.first
     shown = _at_real_steps(cell.hidden_cotangent(run.z, run.before, states), mask)
@@ -45,7 +51,7 @@ def layer_run(entry: Entry, real: Tensor, pulse: Pulse, seeds: int, seed: int) -
         preactivations=_budget(entry, mask),
         mask=_batch_first(mask),
         real=_batch_first(real),
-        pulse=pulse.origin,
+        why_isotropic=pulse.why_isotropic,
         pulse_log_norm=as_array(sent.log_norm.permute(1, 2, 0)),
         tangent_log_growth=_batch_first(_tangent(entry, seed)),
         dL_dh=_batch_first(shown[0]),
@@ -72,7 +78,7 @@ def _at_real_steps(states: State, mask: Tensor) -> State:
 
 
 def _log_norm(states: State) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(torch.cat(states, -1).double(), dim=-1)
+    norm: Tensor = torch.linalg.vector_norm(torch.cat(states, -1).cpu().double(), dim=-1)
     return norm.log()
 
 
@@ -98,4 +104,4 @@ def _budget(entry: Entry, mask: Tensor) -> dict[str, dict[str, float]]:
 
 def _mean_square(part: Tensor, mask: Tensor) -> float:
     steps = part if part.dim() == 1 else part[mask]
-    return float(steps.double().square().mean())
+    return float(steps.cpu().double().square().mean())

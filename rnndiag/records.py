@@ -28,6 +28,8 @@ class Writer:
 
     framework: Literal["keras", "torch"]
     version: str | None = None
+    backend: str | None = None
+    """What Keras ran on: ``tensorflow``, ``theano``, ``torch`` and so on."""
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -234,8 +236,8 @@ class LayerRun:
     """(B, T) bool, true where the step was real to the network."""
     real: Array
     """(B, T) bool, `mask` without trailing padding."""
-    pulse: Literal["output", "isotropic"]
-    """Where the pulse came from: a loss on the network's output, or unit vectors on h_T."""
+    why_isotropic: str | None
+    """Why the pulse is random unit vectors on h_T; None where it is a loss on the output."""
     pulse_log_norm: Array
     """(P, B, T) natural logarithm of ‖(δ, γ)‖ of each pulse; -inf before it and where zero."""
     tangent_log_growth: Array

@@ -206,8 +206,17 @@ class Journal:
     """What one use of a recurrent layer leaves behind."""
 
     run: Trajectory
-    totals: TotalGradients | None = None
 
     def __init__(self, cell: Cell, mask: Tensor | None) -> None:
         self.cell = cell
         self.mask = mask
+        self.totals: TotalGradients | None = None
+
+    def take_totals(self) -> TotalGradients:
+        """What the last backward pass left here; zeros where it did not come by."""
+        totals, self.totals = self.totals, None
+        if totals is not None:
+            return totals
+        zeros = tuple(torch.zeros_like(part) for part in self.run.after)
+        initial = tuple(part[0] for part in zeros)
+        return TotalGradients(states=zeros, dz=torch.zeros_like(self.run.z), initial=initial)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rnndiag.layers.base import Layer
+from rnndiag.layers.base import Layer, Masks
 from rnndiag.records import LayerSpec
 
 
@@ -29,5 +29,8 @@ class Embedding(Layer):
     def forward(self, *values: Tensor) -> Tensor:
         return self.embeddings[values[0].long()]
 
-    def mask(self, masks: tuple[Tensor | None, ...], *values: Tensor) -> Tensor | None:
-        return values[0] != 0 if self.mask_zero else masks[0]
+    def mask(self, masks: Masks, *values: Tensor) -> Tensor | None:
+        """Keras's own; PyTorch's padding is known from outside, and passes."""
+        if self.mask_zero:
+            return values[0] != 0
+        return masks[0] if self.spec.writer.framework == "torch" else None

@@ -61,6 +61,7 @@ class Recurrent(Layer):
         self.time_major = bool(config.get("time_major"))
         self.zero_output_for_mask = bool(config.get("zero_output_for_mask"))
         self.last_cell_first = bool(config.get("reverse_state_order"))
+        self.shows_state = _shows_state(spec)
 
     @classmethod
     def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -80,15 +81,17 @@ class Recurrent(Layer):
         feed = self._feed(inputs[0], bool(initial), recorder)
         states, unfit = self._initial(initial, feed.x.shape[1])
         isolated = feed.isolated or unfit
-        x, mask = (self._turn(feed.x), None if feed.mask is None else self._turn(feed.mask))
-        lasts = []
+        x, mask = self._turn(feed.x), None if feed.mask is None else self._turn(feed.mask)
+        lasts, sequences = [], []
         for spec, cell, state in zip(self.specs, self._cells(), states, strict=True):
             journal = Journal(cell, mask)
             z = cell.project(x).requires_grad_()
             x, *last = Recurrence.apply(journal, z, *state)  # type: ignore[no-untyped-call]
             lasts.append((x[-1], *last))
+            sequences.append(x)
             recorder.add(self._entry(spec, journal, z, x, tuple(last), recorder, isolated))
-        return self._outputs(x, lasts, mask, feed.carried, isolated)
+        output = x if mask is None else self._masked(sequences, mask)
+        return self._outputs(output, lasts, feed.carried, isolated)
 
     def _cells(self) -> Iterator[Cell]:
         for cell in self.cells:
@@ -127,7 +130,7 @@ class Recurrent(Layer):
         """The input where it is known and fits, noise elsewhere."""
         size = next(self._cells()).input_size
         x, mask, isolated = source.value, source.mask, source.lost
-        if x is None or x.dim() != 3 or x.shape[-1] != size:
+        if x is None or x.dim() != 3 or x.shape[-1] != size or not x.numel():
             shape = "no known shape" if x is None else f"shape {tuple(x.shape)}"
             isolated = isolated or f"its input has {shape}, not (batch, timesteps, {size})"
             return _Feed(recorder.noise(size).transpose(0, 1), None, None, isolated)
@@ -159,19 +162,20 @@ class Recurrent(Layer):
 
     # ------------------------------------------------------------ what it gives
 
+    def _masked(self, sequences: list[Tensor], mask: Tensor) -> Tensor:
+        """The last cell's output, with what stands at masked steps; `mask` is (T, B)."""
+        h, real = sequences[-1], mask.unsqueeze(-1)
+        if self.shows_state:
+            first = sequences[-1 if self.last_cell_first else 0]
+            return torch.where(real, h, first) if first.shape == h.shape else h
+        # Before the first real step Keras emits zeros, not the initial state.
+        shown = real if self.zero_output_for_mask else real.cumsum(0) > 0
+        return torch.where(shown, h, 0.0)
+
     def _outputs(
-        self,
-        h: Tensor,
-        lasts: list[State],
-        mask: Tensor | None,
-        carried: Tensor | None,
-        lost: str | None,
+        self, h: Tensor, lasts: list[State], carried: Tensor | None, lost: str | None
     ) -> tuple[Signal, ...]:
         """What Keras returns: the sequence or its end, and the states if asked for."""
-        if mask is not None:
-            # Before the first real step Keras emits zeros, not the initial state.
-            shown = mask if self.zero_output_for_mask else mask.cumsum(0) > 0
-            h = torch.where(shown.unsqueeze(-1), h, 0.0)
         if self.return_sequences:
             # The mask goes on as it came, also where the output runs backwards.
             signals = [Signal(h if self.time_major else h.transpose(0, 1), carried, lost)]
@@ -181,3 +185,18 @@ class Recurrent(Layer):
             ordered = lasts[::-1] if self.last_cell_first else lasts
             signals += [Signal(part, lost=lost) for state in ordered for part in state]
         return tuple(signals)
+
+
+def _shows_state(spec: LayerSpec) -> bool:
+    """Whether the first state stands at masked steps, instead of the previous output.
+
+    So did Keras before 2.3 on TensorFlow, except where it unrolled the loop. The two differ
+    before the first real step, and where the first state is not the last cell's.
+    """
+    writer = spec.writer
+    return (
+        writer.backend == "tensorflow"
+        and "tf" not in (writer.version or "")
+        and (2,) <= writer.numbers < (2, 3)
+        and not spec.config.get("unroll")
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from rnndiag.measurements._profile import GradientProfile, describe, log_profile
 from rnndiag.measurements._steps import broken_states
-from rnndiag.records import LayerRun, Options, Skipped
+from rnndiag.records import Array, LayerRun, Options, Skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +18,12 @@ class GradientSpan(GradientProfile):
 
     by_seed: tuple[int | None, ...]
     """The span that each seed's samples give alone; None where nothing of the pulse arrives."""
-    cotangent: str
-    """Where the pulse came from: the network's ``output``, or ``isotropic`` vectors on h_T."""
+    cotangent: Literal["output", "isotropic"]
+    """Where the pulse came from: the network's output, or random unit vectors on h_T."""
+    why_isotropic: str | None
+    """Why it did not come from the network's output; None where it did."""
+    samples: int
+    """How many samples the pulse arrives in: the profile rests on them."""
 
 
 def measure(run: LayerRun, options: Options) -> GradientSpan | Skipped:
@@ -26,16 +31,25 @@ def measure(run: LayerRun, options: Options) -> GradientSpan | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    profile = describe(log_profile(run.pulse_log_norm, run.real), options.alpha)
+    arrives: Array = (run.pulse_log_norm != -np.inf).any(axis=(0, 2))
+    if run.real.any() and not arrives.any():
+        return Skipped(reason="the gradient is zero at the last step")
+    real = run.real & arrives[:, None]
+    profile = describe(log_profile(run.pulse_log_norm, real), options.alpha)
     if isinstance(profile, Skipped):
         return profile
-    by_seed = _by_seed(run, options.alpha)
-    return GradientSpan(**vars(profile), by_seed=by_seed, cotangent=run.pulse)
+    return GradientSpan(
+        **vars(profile),
+        by_seed=_by_seed(run, real, options.alpha),
+        cotangent="isotropic" if run.why_isotropic else "output",
+        why_isotropic=run.why_isotropic,
+        samples=int(real.any(axis=1).sum()),
+    )
 
 
-def _by_seed(run: LayerRun, alpha: float) -> tuple[int | None, ...]:
+def _by_seed(run: LayerRun, real: Array, alpha: float) -> tuple[int | None, ...]:
     """The spans of the probes that are stacked along the batch."""
     logs = np.array_split(run.pulse_log_norm, run.seeds, axis=1)
-    real = np.array_split(run.real, run.seeds, axis=0)
-    profiles = [describe(log_profile(*own), alpha) for own in zip(logs, real, strict=True)]
+    parts = np.array_split(real, run.seeds, axis=0)
+    profiles = [describe(log_profile(*own), alpha) for own in zip(logs, parts, strict=True)]
     return tuple(None if isinstance(own, Skipped) else own.span for own in profiles)

@@ -87,12 +87,13 @@ def _foot(console: Console, report: Report, layers: list[LayerReport]) -> None:
     isolated = grouped((layer.reason, title(layer)) for layer in layers if layer.reason)
     for reason, titles in isolated.items():
         console.print(_bullet(f"isolated, fed with noise: {', '.join(titles)}: {reason}", "yellow"))
-    blind = [
-        title(layer) for layer in layers if _get(layer, "gradient_span", "cotangent") == "isotropic"
-    ]
-    if blind:
-        start = "gradients start as random unit vectors on the last state of"
-        console.print(_bullet(f"{start} {', '.join(blind)}: nothing behind it tells a direction"))
+    blind = grouped(
+        (why, title(layer))
+        for layer in layers
+        if (why := _get(layer, "gradient_span", "why_isotropic"))
+    )
+    for why, titles in blind.items():
+        console.print(_bullet(f"random unit vectors as gradient of {', '.join(titles)}: {why}"))
     for layer in layers:
         _remarks(console, layer)
     for note in report.notes:

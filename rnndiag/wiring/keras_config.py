@@ -100,6 +100,9 @@ class _Builder:
         self.bidirectional_zeroes = numbers >= ((2, 2) if tensorflow else (2, 4))
         # Stacked cells gave their states from the last cell to the first.
         self.last_cell_first = (2,) <= numbers < (2, 2, 3) and not tensorflow
+        # The cells of Keras 2.0 write no configuration of their own.
+        hard = (2,) <= numbers < (2, 3) and not tensorflow
+        self.cell_defaults = {"recurrent_activation": "hard_sigmoid"} if hard else {}
 
     def whole(self, model: KerasModel) -> Graph:
         """The graph of what a file holds; every layer must have its arrays."""
@@ -177,7 +180,7 @@ class _Builder:
                 name=f"{plain.name}_l{index}" if len(cells) > 1 else plain.name,
                 label=plain.name,
                 kind=str(cell["class_name"]),
-                config={**own, **cell["config"]},
+                config={**self.cell_defaults, **own, **cell["config"]},
                 writer=self.writer,
                 weights=tuple(named.array for named in share),
                 index=index,

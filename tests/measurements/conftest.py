@@ -69,7 +69,7 @@ def build(
         preactivations=dict.fromkeys(gates, parts),
         mask=real,
         real=real,
-        pulse="output",
+        why_isotropic=None,
         pulse_log_norm=np.broadcast_to(decay, (2, batch, timesteps)),
         tangent_log_growth=np.full(shape[:2], np.log(0.9)),
         dL_dh=np.zeros(shape),
