@@ -8,20 +8,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rnndiag import __version__
-from rnndiag.errors import RnndiagError
+from rnndiag.cli_options import OUTPUT, PROBE, format_option, shared
+from rnndiag.errors import BadOption, RnndiagError
 from rnndiag.records import Options
 
 INTERNAL_ERROR = 2
 _WIDTH_OF_PIPES = 100
-
-Command = Callable[..., Any]
+_NARROWEST = 80
+"""Columns below which lines are left to wrap: cutting them would lose numbers."""
+_PLAIN = str.maketrans("▁▂▃▄▅▆▇█┊→←≥≤×‖λ₁τ∞–•…", " .:-=+*#|><><x|L1t8-*~")
 
 
 class _Commands(click.Group):
@@ -51,130 +52,21 @@ def _complain(message: str, hint: str) -> None:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(__version__, prog_name="rnndiag")
 @click.option("--debug", is_flag=True, help="Show a traceback instead of a message.")
 def main(debug: bool) -> None:
     """Diagnose trained RNN checkpoints: tell whether a network uses its recurrence.
 
-    Exit status: 0 nothing found, 1 findings, 2 the file, an option or rnndiag is at fault,
-    3 no recurrent layer could be analysed.
+    Exit status: 0 done, 2 the file, an option or rnndiag is at fault, 3 no recurrent layer
+    could be analysed. (1 is kept for findings; inspect measures and does not judge.)
     """
-
-
-def _probe_options(command: Command) -> Command:
-    """The options that choose what is run through the network."""
-    options = [
-        click.option("--probe", metavar="FILE", help="Real input: .npy, .npz, .pt, .csv or .h5."),
-        click.option(
-            "--probe-key",
-            multiple=True,
-            metavar="NAME",
-            help="Array in the probe file; once for each network input.",
-        ),
-        click.option(
-            "--probe-kind",
-            default="auto",
-            show_default=True,
-            type=click.Choice(["auto", "normal", "uniform", "onehot", "ids"]),
-            help="What to make up where there is no --probe.",
-        ),
-        click.option("--targets", metavar="FILE", help="Targets for the loss; same file types."),
-        click.option(
-            "--targets-key",
-            multiple=True,
-            metavar="NAME",
-            help="Array in the targets file; once for each network output.",
-        ),
-        click.option(
-            "--loss",
-            metavar="NAME",
-            help="Loss to send back: mean_square (no targets), mse, mae, "
-            "binary_crossentropy, categorical_crossentropy, "
-            "sparse_categorical_crossentropy.",
-        ),
-        click.option("--timesteps", type=click.IntRange(min=1), help="Length of a made-up probe."),
-        click.option(
-            "--batch",
-            type=click.IntRange(min=1),
-            default=16,
-            show_default=True,
-            help="Samples of a made-up probe, for each seed.",
-        ),
-        click.option(
-            "--seeds",
-            type=click.IntRange(min=1),
-            default=3,
-            show_default=True,
-            help="How many made-up probes.",
-        ),
-        click.option("--seed", type=int, default=0, show_default=True, help="The first seed."),
-        click.option(
-            "--device",
-            default="auto",
-            show_default=True,
-            type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-        ),
-        click.option(
-            "--nonlinearity",
-            default="tanh",
-            show_default=True,
-            type=click.Choice(["tanh", "relu"]),
-            help="Of a PyTorch nn.RNN, whose file does not tell.",
-        ),
-        click.option(
-            "--windows",
-            type=click.IntRange(min=1),
-            default=1,
-            show_default=True,
-            help="Windows that a stateful model carries its state across.",
-        ),
-        click.option(
-            "--alpha",
-            type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            default=1e-2,
-            show_default=True,
-            help="Share of the gradient that still counts as reaching.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _output_options(command: Command) -> Command:
-    """The options that choose what becomes of the report."""
-    options = [
-        click.option(
-            "--format",
-            "format_",
-            default="table",
-            show_default=True,
-            type=click.Choice(["table", "json"]),
-        ),
-        click.option(
-            "--output",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Write the report there instead of to the terminal.",
-        ),
-        click.option(
-            "--save-arrays",
-            type=click.Path(path_type=Path),
-            metavar="FILE.npz",
-            help="Save states, gates and gradients.",
-        ),
-        click.option("-v", "--verbose", is_flag=True, help="Also gates, norms and file facts."),
-        click.option("-q", "--quiet", is_flag=True, help="No progress."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @main.command()
 @click.argument("checkpoint", metavar="CKPT")
-@_probe_options
-@_output_options
+@shared(PROBE)
+@format_option()
+@shared(OUTPUT)
 def inspect(
     checkpoint: str,
     format_: str,
@@ -189,6 +81,8 @@ def inspect(
     from rnndiag.files import check_writable
     from rnndiag.progress import bar
 
+    output = None if output == Path("-") else output
+    _check_keys(options)
     read = (checkpoint, options["probe"], options["targets"])
     check_writable(
         [path for path in (output, save_arrays) if path is not None],
@@ -205,21 +99,41 @@ def inspect(
     click.get_current_context().exit(diagnosis.report.exit_code)
 
 
+def _check_keys(options: dict[str, Any]) -> None:
+    """A key without its file would be ignored, and its user misled."""
+    for file in ("probe", "targets"):
+        if options[f"{file}_key"] and options[file] is None:
+            raise BadOption(f"--{file}-key without --{file}", f"name the file: --{file} FILE")
+
+
 def _write(report: Any, format_: str, output: Path | None, verbose: bool) -> None:
     """Render the report to a file or to the terminal."""
     from rnndiag import registry
 
     render = registry.modules("rnndiag.outputs")[format_].render
     terminal = sys.stdout.isatty() and output is None
-    width = shutil.get_terminal_size((_WIDTH_OF_PIPES, 24)).columns
+    width = max(_NARROWEST, shutil.get_terminal_size((_WIDTH_OF_PIPES, 24)).columns)
     color = terminal and "NO_COLOR" not in os.environ
     text = render(report, width=width, color=color, verbose=verbose)
     if output is None:
-        encoding = sys.stdout.encoding or "utf-8"
-        # A terminal that knows no block characters gets question marks, not an error.
-        click.echo(text.encode(encoding, "replace").decode(encoding), nl=False)
+        _print(text)
         return
     from rnndiag.files import replacing
 
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _print(text: str) -> None:
+    """To stdout; in plain characters where its encoding has no others."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
+    try:
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BadOption(f"the report cannot be written to stdout: {error.strerror}") from error

@@ -21,6 +21,8 @@ def choose(name: str) -> torch.device:
     }
     if name == "auto":
         return torch.device("cuda" if available["cuda"] else "cpu")
-    if not available.get(name):
+    if name not in available:
+        raise BadOption(f"device {name!r} is none of auto, {', '.join(available)}")
+    if not available[name]:
         raise BadOption(f"--device {name}: this machine has none", "use --device auto")
     return torch.device(name)

@@ -14,11 +14,11 @@ from torch import Tensor
 from rnndiag import pulses
 from rnndiag.cells.base import as_array
 from rnndiag.layers.base import Entry, Recorder
-from rnndiag.losses import loss_value
+from rnndiag.losses import check_range, loss_value
 from rnndiag.network import Network, Pass
 from rnndiag.progress import Progress, silent
 from rnndiag.recording import layer_run
-from rnndiag.records import Options, Probe, ProbeRun
+from rnndiag.records import Options, Probe, ProbeRun, Wiring
 from rnndiag.recurrence import TotalGradients
 
 
@@ -36,7 +36,7 @@ def run(network: Network, probe: Probe, options: Options, progress: Progress = s
     real = [_real_steps(entry, probe) for entry in entries]
     behind_known = network.graph.wiring != "isolated"
     aimed = pulses.aim(done, real, probe, known=behind_known, seed=options.seed)
-    loss, totals = _backpropagate_loss(done, probe, options)
+    loss, totals = _backpropagate_loss(done, probe, options, network.graph.wiring)
     layers = []
     for k, (entry, steps, pulse) in enumerate(zip(entries, real, aimed, strict=True)):
         progress(f"following the gradient in {entry.spec.name}", 0.3 + 0.6 * k / len(entries))
@@ -94,12 +94,33 @@ def _real_steps(entry: Entry, probe: Probe) -> Tensor:
     return real
 
 
+def _as_targeted(output: Tensor, k: int, probe: Probe) -> Tensor:
+    """An assumed output (B, T, C) at its last real step, where its targets have no steps.
+
+    A state dict does not tell whether the network answers at each step or at the end.
+    """
+    if k >= len(probe.targets) or output.dim() != 3:
+        return output
+    batch, steps, _ = output.shape
+    shape = probe.targets[k].shape
+    if len(shape) > 1 and shape[1] == steps:
+        return output
+    real = torch.ones(batch, steps, dtype=torch.bool)
+    if probe.padding is not None and probe.padding.shape == (batch, steps):
+        real = torch.from_numpy(~probe.padding)
+    return output[torch.arange(batch), pulses.last_true(real.T).to(output.device)]
+
+
 def _backpropagate_loss(
-    done: Pass, probe: Probe, options: Options
+    done: Pass, probe: Probe, options: Options, wiring: Wiring
 ) -> tuple[float | None, list[TotalGradients]]:
     """The loss, and each layer's total gradients of it; nothing where none is asked for."""
     masks = [signal.mask for signal in done.outputs]
-    loss = loss_value(_known_outputs(done), probe.targets, options.loss, masks)
+    outputs = _known_outputs(done)
+    if wiring == "assumed":
+        outputs = [_as_targeted(y, k, probe) for k, y in enumerate(outputs)]
+        check_range(outputs, options.loss)
+    loss = loss_value(outputs, probe.targets, options.loss, masks)
     if loss is None:
         return None, []
     return float(loss.detach()), done.gradients([loss], [torch.ones_like(loss)])

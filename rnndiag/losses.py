@@ -140,6 +140,20 @@ def _names(value: Any) -> Iterator[str]:
 # ---------------------------------------------------------------- its value
 
 
+def check_range(outputs: Sequence[Tensor], name: str | None) -> None:
+    """Raises `BadOption` where a loss of probabilities meets an output that is none.
+
+    A state dict keeps no softmax or sigmoid, so an assumed output may well be the logits.
+    """
+    if name is None or "crossentropy" not in name or name.endswith("_from_logits"):
+        return
+    if any(bool((y < 0).any() or (y > 1).any()) for y in outputs):
+        raise BadOption(
+            f"--loss {name} takes probabilities, but the assumed output leaves 0 to 1",
+            f"is it the logits? --loss {name}_from_logits",
+        )
+
+
 def loss_value(
     outputs: Sequence[Tensor],
     targets: Sequence[Array],

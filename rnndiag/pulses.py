@@ -45,7 +45,7 @@ def aim(done: Pass, real: Sequence[Tensor], probe: Probe, *, known: bool, seed: 
     arriving = _arriving(done, probe, generator) if known else {False: [], True: []}
     found: list[Pulse] = []
     for k, (entry, steps) in enumerate(zip(done.recorder.entries, real, strict=True)):
-        at = _last_true(steps)
+        at = last_true(steps)
         cotangents = [_at_step(states[k], at) for states in arriving[entry.reflipped]]
         why = None
         if not any(bool(state[0].any()) for state in cotangents):
@@ -97,7 +97,7 @@ def _output_cotangent(
     direction = torch.randn(value.shape, generator=generator).to(value.device)
     if value.dim() > 2:
         real = _output_steps(value, signal.mask, padding)
-        at = real.int().argmax(1) if first else _last_true(real.T)
+        at = real.int().argmax(1) if first else last_true(real.T)
         steps = torch.arange(value.shape[1], device=value.device)
         chosen = (steps == at.unsqueeze(-1)).view(*value.shape[:2], *([1] * (value.dim() - 2)))
         direction = direction * chosen
@@ -114,7 +114,7 @@ def _output_steps(value: Tensor, mask: Tensor | None, padding: Tensor | None) ->
     return value.new_ones(value.shape[:2], dtype=torch.bool)
 
 
-def _last_true(steps: Tensor) -> Tensor:
+def last_true(steps: Tensor) -> Tensor:
     """(B,) index of the last true step of (T, B); -1 where there is none."""
     index = torch.arange(steps.shape[0], device=steps.device).unsqueeze(-1)
     return torch.where(steps, index, -1).amax(0)

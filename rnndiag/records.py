@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from rnndiag.errors import BadOption
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
+Shape: TypeAlias = tuple[int, ...]
 Wiring = Literal["exact", "assumed", "isolated"]
 Direction = Literal["forward", "backward"]
 
@@ -59,6 +62,9 @@ class StateDict:
     """Tensors by name, as PyTorch's ``state_dict()`` names them; there is no graph."""
 
     tensors: Mapping[str, Array]
+    """Read from the file when they are asked for."""
+    shapes: Mapping[str, Shape]
+    """The tensors' shapes, in the same order; known without their numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +177,20 @@ class Options:
     nonlinearity: Literal["tanh", "relu"] = "tanh"
     windows: int = 1
     alpha: float = 1e-2
+
+    def __post_init__(self) -> None:
+        """Raises `BadOption`: the command line is not the only caller."""
+        for name in ("batch", "seeds", "windows"):
+            if getattr(self, name) < 1:
+                raise BadOption(f"{name} is {getattr(self, name)}, but must be at least 1")
+        if self.timesteps is not None and self.timesteps < 1:
+            raise BadOption(f"timesteps is {self.timesteps}, but must be at least 1")
+        if self.seed < 0:
+            raise BadOption(f"seed is {self.seed}, but must not be negative")
+        if not 0 < self.alpha < 1:
+            raise BadOption(f"alpha is {self.alpha}, but must lie between 0 and 1")
+        if self.nonlinearity not in ("tanh", "relu"):
+            raise BadOption(f"nonlinearity is {self.nonlinearity!r}, but must be tanh or relu")
 
 
 @dataclass(frozen=True, kw_only=True)

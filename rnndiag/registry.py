@@ -9,15 +9,20 @@ from types import ModuleType
 
 
 @cache
-def modules(package: str) -> dict[str, ModuleType]:
-    """Import every public module of `package`; module name → module, sorted by name.
+def names(package: str) -> tuple[str, ...]:
+    """The public modules of `package` by name, none of them imported.
 
     Names that start with an underscore, and ``base``, hold what the others share.
     """
     folder = importlib.import_module(package).__path__
-    names = sorted(info.name for info in pkgutil.iter_modules(folder))
-    public = [name for name in names if not name.startswith("_") and name != "base"]
-    return {name: importlib.import_module(f"{package}.{name}") for name in public}
+    found = sorted(info.name for info in pkgutil.iter_modules(folder))
+    return tuple(name for name in found if not name.startswith("_") and name != "base")
+
+
+@cache
+def modules(package: str) -> dict[str, ModuleType]:
+    """Import every public module of `package`; module name → module, sorted by name."""
+    return {name: importlib.import_module(f"{package}.{name}") for name in names(package)}
 
 
 @cache

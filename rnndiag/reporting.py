@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,4 +103,4 @@ def _parameters(checkpoint: Checkpoint) -> int:
     content = checkpoint.content
     if isinstance(content, KerasModel):
         return sum(named.array.size for own in content.weights.values() for named in own)
-    return sum(tensor.size for tensor in content.tensors.values())
+    return sum(map(math.prod, content.shapes.values()))

@@ -33,13 +33,10 @@ def randomize(model: Any, seed: int = 0) -> None:
     """Weights that leave no bias at zero and no moving variance at one."""
     rng = np.random.default_rng(seed)
     arrays = []
-    for weight, array in zip(model.weights, model.get_weights(), strict=True):
-        if np.asarray(array).dtype.kind != "f":
-            arrays.append(array)
-            continue
+    for array in map(np.asarray, model.get_weights()):
         drawn = rng.normal(0, 0.5, array.shape).astype(np.float32)
-        path = getattr(weight, "path", weight.name)
-        arrays.append(np.abs(drawn) + 0.5 if "variance" in path else drawn)
+        # Variances start as ones; with scales, they stay positive.
+        arrays.append(np.abs(drawn) + 0.5 if (array == 1).all() else drawn)
     model.set_weights(arrays)
 
 

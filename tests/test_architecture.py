@@ -28,9 +28,29 @@ def imports(path: Path) -> Iterator[str]:
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module and not node.level, f"{path}: a relative import"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("registry."):
+            yield from registered(path, node.args[0])
+
+
+def registered(path: Path, package: ast.expr) -> Iterator[str]:
+    """The modules that the registry imports from a package, or from the file's own."""
+    name = package.value if isinstance(package, ast.Constant) else f"rnndiag.{path.parent.name}"
+    folder = PACKAGE.parent / str(name).replace(".", "/")
+    yield from (f"{name}.{module.stem}" for module in sorted(folder.glob("*.py")))
+
+
+def source(name: str) -> Path | None:
+    """The file of one of the package's own modules or packages.
+
+    Not of the whole package, which offers the pipeline to users: importing it runs nothing.
+    """
+    place = PACKAGE.parent / name.replace(".", "/")
+    found = [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
+    return found[0] if found and place != PACKAGE else None
 
 
 def reached(path: Path, seen: set[Path]) -> set[str]:
@@ -38,15 +58,11 @@ def reached(path: Path, seen: set[Path]) -> set[str]:
     found: set[str] = set()
     for name in imports(path):
         found.add(name)
-        own = PACKAGE.parent / (name.replace(".", "/") + ".py")
-        if own.is_file() and own not in seen:
+        own = source(name)
+        if own is not None and own not in seen:
             seen.add(own)
             found |= reached(own, seen)
     return found
-
-
-def files(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted(PACKAGE.glob(f"{folder}/*.py"))]
 
 
 def breaches(paths: list[Path], forbidden: tuple[str, ...]) -> list[str]:
@@ -58,24 +74,50 @@ def breaches(paths: list[Path], forbidden: tuple[str, ...]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("folder", "forbidden"),
-    [
-        ("measurements", ("torch", "h5py", "matplotlib", "rnndiag.network", "rnndiag.cells")),
-        ("outputs", ("torch", "h5py", "matplotlib", "rnndiag.measurements", "rnndiag.network")),
-        ("rules", ("torch", "h5py", "matplotlib")),
-        ("checkpoints", ("rnndiag.network", "rnndiag.layers", "rnndiag.cells", "rnndiag.wiring")),
-        ("cells", ("rnndiag.layers", "rnndiag.network", "rnndiag.checkpoints", "h5py")),
-        ("layers", ("rnndiag.checkpoints", "rnndiag.wiring", "rnndiag.execution", "h5py")),
-        ("wiring", ("rnndiag.checkpoints", "rnndiag.network", "rnndiag.execution", "h5py")),
-    ],
-)
-def test_data_flows_one_way(folder: str, forbidden: tuple[str, ...]) -> None:
-    assert breaches(files(folder), forbidden) == []
+def within(*names: str) -> tuple[str, ...]:
+    return tuple(f"rnndiag.{name}" for name in names)
+
+
+NOT_YET = ("rules", "figures")
+"""Folders of the design that are still to come; their walls hold from their first file on."""
+WALLS = {
+    "checkpoints": within("network", "layers", "cells", "wiring"),
+    "wiring": ("h5py", *within("checkpoints", "network", "execution")),
+    "cells": ("h5py", *within("layers", "network", "checkpoints")),
+    "layers": ("h5py", *within("checkpoints", "wiring", "execution")),
+    "probe": within("checkpoints", "wiring", "layers", "cells", "network", "execution"),
+    "measurements": ("torch", "h5py", "matplotlib", *within("network", "cells")),
+    "rules": ("torch", "h5py", "matplotlib"),
+    "figures": ("torch", "h5py"),
+    "outputs": (
+        *("torch", "h5py", "matplotlib"),
+        *within("checkpoints", "wiring", "probe", "network", "layers", "cells"),
+        *within("execution", "measurements"),
+    ),
+    "records.py": ("torch", "h5py"),
+    "reporting.py": ("torch", "h5py"),
+    "arrays.py": ("torch", "h5py"),
+}
+"""What the files of a folder, or one file, must not import, in whatever roundabout way."""
+
+
+@pytest.mark.parametrize("place", WALLS)
+def test_data_flows_one_way(place: str) -> None:
+    paths = sorted(PACKAGE.glob(place if place.endswith(".py") else f"{place}/*.py"))
+    if place in NOT_YET and not paths:
+        pytest.skip(f"{place} does not exist yet")
+    assert paths
+    assert breaches(paths, WALLS[place]) == []
+
+
+@pytest.mark.parametrize("name", ["probe.files", "measurements.lyapunov", "cells.lstm"])
+def test_walls_are_not_walked_around(name: str) -> None:
+    """By way of a package's own file, or of the registry."""
+    assert breaches([PACKAGE / "pipeline.py"], within(name))
 
 
 def test_only_figures_import_matplotlib_and_only_the_cli_imports_click() -> None:
-    owners = {"matplotlib": "figures", "click": "cli.py"}
+    owners = {"matplotlib": "figures", "click": "cli"}
     for module, owner in owners.items():
         for path in PACKAGE.rglob("*.py"):
             users = [name for name in imports(path) if name.split(".")[0] == module]

@@ -49,11 +49,25 @@ class Linearisation(ABC):
         """The tangent of state_t from that of state_{t-1}, the input held fixed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class InTorch:
+    """A cell as torch.nn has it; its state dict shows how many gates, and nothing else."""
+
+    name: str
+    """Its class in torch.nn, which packs one block of rows for each of the cell's gates."""
+    projects: bool = False
+    """Whether it may have ``weight_hr``, which narrows the state."""
+    chooses_activation: bool = False
+    """Whether it has tanh or relu by an argument, which the state dict does not tell."""
+
+
 class Cell(nn.Module, ABC):
     """A recurrent cell with its weights, exact in evaluation mode."""
 
     kinds: ClassVar[tuple[str, ...]]
+    """Keras's names: its layer first; those of cells by themselves end in ``Cell``."""
     gates: ClassVar[tuple[str, ...]]
+    in_torch: ClassVar[InTorch | None] = None
     keep_gate: ClassVar[str | None] = None
     """The gate whose opening keeps the state: forget (LSTM), update (GRU)."""
     kernel: Tensor

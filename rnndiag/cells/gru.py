@@ -18,7 +18,15 @@ from torch import Tensor
 
 from rnndiag.activations import Activation
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, Linearisation, Parts, State, UnfitWeights, as_array
+from rnndiag.cells.base import (
+    Cell,
+    InTorch,
+    Linearisation,
+    Parts,
+    State,
+    UnfitWeights,
+    as_array,
+)
 from rnndiag.records import Array, LayerSpec, LayerWeights
 
 
@@ -27,6 +35,7 @@ class GRU(Cell):
 
     kinds = ("GRU", "GRUCell", "CuDNNGRU")
     gates = ("update", "reset", "candidate")
+    in_torch = InTorch(name="GRU")
     keep_gate = "update"
     recurrent_bias: Tensor
 

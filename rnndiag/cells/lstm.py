@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rnndiag.activations import Activation
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, Linearisation, Parts, State
+from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State
 from rnndiag.records import Array, LayerSpec
 
 
@@ -23,6 +23,7 @@ class LSTM(Cell):
 
     kinds = ("LSTM", "LSTMCell", "CuDNNLSTM")
     gates = ("input", "forget", "candidate", "output")
+    in_torch = InTorch(name="LSTM", projects=True)
     keep_gate = "forget"
     projection: Tensor | None
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rnndiag.activations import activation
 from rnndiag.cells._packing import unpack
-from rnndiag.cells.base import Cell, Linearisation, Parts, State
+from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State
 from rnndiag.records import LayerSpec
 
 
@@ -18,6 +18,7 @@ class SimpleRNN(Cell):
 
     kinds = ("SimpleRNN", "SimpleRNNCell")
     gates = ("hidden",)
+    in_torch = InTorch(name="RNN", chooses_activation=True)
 
     @classmethod
     def from_spec(cls, spec: LayerSpec) -> SimpleRNN:

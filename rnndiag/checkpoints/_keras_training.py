@@ -50,21 +50,31 @@ def training_facts(
 
 def _layer_facts(config: Mapping[str, Any]) -> Iterator[TrainingFact]:
     for layer in _layers(config):
-        kind = layer.get("class_name")
+        yield from _layer_facts(layer)
         own = layer.get("config")
         if not isinstance(own, Mapping):
             continue
-        yield from _layer_facts(layer)
+        if isinstance(own.get("layer"), Mapping):
+            yield from _layer_facts(own["layer"])
         name = str(own.get("name") or layer.get("name"))
-        wrapped = own.get("layer") or own.get("cell") or {}
-        inner = wrapped.get("config", {}) if isinstance(wrapped, Mapping) else {}
-        for key in _LAYER_KEYS:
-            value = own.get(key, inner.get(key) if isinstance(inner, Mapping) else None)
-            if value:
-                yield TrainingFact(name=key, value=_plain(value), layer=name, source="config")
+        for part in (own, *_wrapped(own)):
+            for key in _LAYER_KEYS:
+                if part.get(key):
+                    value = _plain(part[key])
+                    yield TrainingFact(name=key, value=value, layer=name, source="config")
+        kind = layer.get("class_name")
         if kind in _RATE_LAYERS:
             rate = own.get("rate", own.get("stddev"))
             yield TrainingFact(name=str(kind), value=rate, layer=name, source="config")
+
+
+def _wrapped(own: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The configurations of a wrapper's layer or cells; a backward one is its mirror image."""
+    for inner in (own.get("layer"), own.get("cell"), *(own.get("cells") or ())):
+        config = inner.get("config") if isinstance(inner, Mapping) else None
+        if isinstance(config, Mapping):
+            yield config
+            yield from _wrapped(config)
 
 
 def _layers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:

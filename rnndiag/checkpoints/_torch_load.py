@@ -8,27 +8,15 @@ import re
 import struct
 import warnings
 import zipfile
-import zlib
 from collections import deque
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rnndiag.checkpoints.base import damaged
+from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
 from rnndiag.errors import RnndiagError, UnsupportedCheckpoint
 
-BROKEN_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    ValueError,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-)
-"""What zipfile raises for damaged archives."""
 _FOREIGN = re.compile(r"GLOBAL (\S+) (?:was not an allowed global|whose module)")
 _UNPICKLER_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)")
 _LEGACY_PICKLES = 4

@@ -67,7 +67,7 @@ def find_model(path: Path, content: Any) -> Model:
     Where there are copies, those that were trained are taken before averaged ones.
     Raises `UnsupportedCheckpoint` where there are no tensors.
     """
-    candidates = list(_candidates(content, ()))
+    candidates = list(_candidates(content, (), set()))
     if not candidates:
         raise _no_state_dict(path, content)
     recurrent = [candidate for candidate in candidates if candidate.recurrent]
@@ -82,25 +82,30 @@ def find_model(path: Path, content: Any) -> Model:
     return Model(tensors=together, notes=_notes(chosen, copies))
 
 
-def _candidates(value: Any, keys: tuple[str, ...]) -> Iterator[_Candidate]:
-    """Mappings of tensors within `value`, none of which belongs to an optimizer."""
+def _candidates(value: Any, keys: tuple[str, ...], seen: set[int]) -> Iterator[_Candidate]:
+    """Mappings of tensors within `value`, none of which belongs to an optimizer.
+
+    `seen` has the id of each container that was looked into: a pickle may hold one in itself,
+    or in many places.
+    """
     if len(keys) > _DEEPEST or (isinstance(value, Mapping) and "param_groups" in value):
         return
+    if not isinstance(value, (Mapping, list, tuple)) or id(value) in seen:
+        return
+    seen.add(id(value))
     children = _children(value)
     own = {name: item for name, item in children.items() if is_weight(item)}
     if any(tensor.dim() for tensor in own.values()) and isinstance(value, Mapping):
         yield _Candidate(keys=keys, tensors=own)
     for name, item in children.items():
         if not _TRAINING.search(name):
-            yield from _candidates(item, (*keys, name))
+            yield from _candidates(item, (*keys, name), seen)
 
 
-def _children(value: Any) -> dict[str, Any]:
+def _children(value: Mapping[Any, Any] | Sequence[Any]) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {name: item for name, item in value.items() if isinstance(name, str)}
-    if isinstance(value, (list, tuple)):
-        return {str(place): item for place, item in enumerate(value)}
-    return {}
+    return {str(place): item for place, item in enumerate(value)}
 
 
 def _notes(chosen: Sequence[_Candidate], copies: Sequence[_Candidate]) -> tuple[str, ...]:

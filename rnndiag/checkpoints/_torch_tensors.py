@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnndiag.records import Array
+from rnndiag.records import Array, Shape, StateDict
 
 
 class LazyArrays(Mapping[str, Array]):
-    """float32 arrays by name; each is fetched and converted whenever it is asked for.
+    """float32 arrays by name; each is fetched and converted once, when it is first asked for.
 
-    A mapped file is thus read only where it is used, and half-precision weights, which are
-    measured in float32, never lie in memory all at once in both forms.
+    A mapped file is thus read only where it is used, and of half-precision weights, which are
+    measured in float32, only those that are used take memory in both forms.
     """
 
-    def __init__(self, names: Iterable[str], fetch: Callable[[str], Tensor]) -> None:
-        self._names = dict.fromkeys(names)
+    def __init__(self, names: Mapping[str, Shape], fetch: Callable[[str], Tensor]) -> None:
+        self._names = names
         self._fetch = fetch
+        self._arrays: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._names:
             raise KeyError(name)
-        array: Array = self._fetch(name).detach().to(torch.float32).numpy()
-        return array
+        if name not in self._arrays:
+            self._arrays[name] = self._fetch(name).detach().to(torch.float32).numpy()
+        return self._arrays[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def lazy_state_dict(shapes: Mapping[str, Shape], fetch: Callable[[str], Tensor]) -> StateDict:
+    """A state dict of tensors of known shapes, which `fetch` reads one by one."""
+    return StateDict(tensors=LazyArrays(shapes, fetch), shapes=shapes)
 
 
 def is_weight(value: Any) -> bool:

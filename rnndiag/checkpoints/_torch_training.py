@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -15,7 +16,9 @@ _ALIASES = {"lr": "learning_rate", "learn_rate": "learning_rate"}
 _NO_SETTINGS = ("params", "foreach", "fused", "capturable", "differentiable", "maximize")
 """Of a parameter group: what it applies to, and how it is computed."""
 _LONGEST = 200
-"""Of texts and lists: what is longer is no setting."""
+"""Of texts, and of lists with all that is inside them: what is longer is no setting."""
+_DEEPEST = 10
+"""Of sections within sections of hyper-parameters."""
 _OPTIMIZERS = {
     "Adadelta": {"rho"},
     "Adagrad": {"lr_decay", "initial_accumulator_value"},
@@ -51,16 +54,24 @@ def _facts(key: str, value: Any) -> Facts:
         settings = {name: _plain(item) for name, item in value.items() if _is_told(name, item)}
         yield TrainingFact(name="lr_scheduler", value=settings, source=key)
     elif key in _SETTINGS:
-        yield from _settings(value, key, "")
+        yield from _settings(value, key, (), set())
 
 
-def _settings(settings: Mapping[Any, Any], source: str, prefix: str) -> Facts:
-    """Hyper-parameters; those of nested sections with their path."""
+def _settings(
+    settings: Mapping[Any, Any], source: str, path: tuple[str, ...], seen: set[int]
+) -> Facts:
+    """Hyper-parameters; those of nested sections with their path.
+
+    `seen` has the id of each section that was told: one may hold itself, or stand in many places.
+    """
+    if len(path) > _DEEPEST or id(settings) in seen:
+        return
+    seen.add(id(settings))
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _settings(value, source, f"{prefix}{name}.")
+            yield from _settings(value, source, (*path, str(name)), seen)
         else:
-            yield from _fact(f"{prefix}{name}", value, source)
+            yield from _fact(".".join((*path, str(name))), value, source)
 
 
 def _optimizer(state: Mapping[str, Any], source: str) -> Facts:
@@ -112,13 +123,26 @@ def _is_told(name: Any, value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
+    """Whether `value` is a number, a text or a short list of them."""
+    # The limit also ends lists that hold themselves.
+    parts = list(islice(_parts(value), _LONGEST + 1))
+    return len(parts) <= _LONGEST and all(map(_is_plain_part, parts))
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value, and all that is inside it if it is a list."""
+    yield value
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _parts(item)
+
+
+def _is_plain_part(value: Any) -> bool:
     if isinstance(value, Tensor):
         return value.dim() == 0 and value.device.type == "cpu"
-    if isinstance(value, (list, tuple)):
-        return len(value) <= _LONGEST and all(map(_is_plain, value))
     if isinstance(value, str):
         return len(value) <= _LONGEST
-    return value is None or isinstance(value, (bool, int, float))
+    return value is None or isinstance(value, (bool, int, float, list, tuple))
 
 
 def _plain(value: Any) -> Any:

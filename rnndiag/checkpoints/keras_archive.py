@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from rnndiag.checkpoints.base import BROKEN_ZIP
 from rnndiag.errors import UnsupportedCheckpoint
 from rnndiag.records import Checkpoint
 
@@ -19,7 +20,7 @@ def recognises(path: Path, head: bytes) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return set(archive.namelist()) >= _MEMBERS
-    except (OSError, zipfile.BadZipFile):
+    except BROKEN_ZIP:
         return False
 
 

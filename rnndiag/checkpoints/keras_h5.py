@@ -8,12 +8,14 @@ anywhere, in a JSON sidecar: what ``model.to_json()`` gives.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from rnndiag.checkpoints import _keras_sidecar
 from rnndiag.checkpoints._keras_training import training_facts
 from rnndiag.checkpoints.base import damaged, parse_json, sha256
 from rnndiag.errors import UnsupportedCheckpoint
@@ -57,76 +59,54 @@ def _read_model(path: Path, file: h5py.File) -> Checkpoint:
     training: Mapping[str, Any] = {}
     if "training_config" in file.attrs:
         training = parse_json(_text(file.attrs["training_config"]), path, "training_config")
-    return _checkpoint(
-        path=path,
-        format="keras-h5",
-        version=_version(file, file["model_weights"]),
-        config=config,
-        training=training,
-        group=file["model_weights"],
-    )
+    group = file["model_weights"]
+    return _checkpoint(path, group, config, training, _writer(path, group, file.attrs))
 
 
 def _read_weights(path: Path, file: h5py.File) -> Checkpoint:
-    sidecar = _sidecar(path)
-    if sidecar is None:
-        raise UnsupportedCheckpoint(
-            f"{path}: Keras weights without an architecture",
-            f"put the model's to_json() beside it as {path.with_suffix('.json').name}",
-        )
-    config = parse_json(sidecar.read_text(encoding="utf-8"), sidecar, "the architecture")
-    return _checkpoint(
-        path=path,
-        format="keras-h5-weights",
-        version=_version(file, file) or config.get("keras_version"),
-        config=config,
-        training={},
-        group=file,
-        notes=(f"architecture from {sidecar.name}",),
-    )
-
-
-def _sidecar(path: Path) -> Path | None:
-    """The JSON file beside a weights file: same stem, or the folder's only fitting one."""
-    stem = path.name.split(".")[0]
-    names = [path.with_suffix(".json"), path.with_name(f"{stem}.json")]
-    # A common habit: NAME_model.h5 or NAME_weights.h5 beside NAME_config.json.
-    base = stem.removesuffix("_weights").removesuffix("_model")
-    names += [path.with_name(f"{base}{end}.json") for end in ("", "_config", "_model_config")]
-    names += [path.with_name(f"{stem}_config.json")]
-    return next((name for name in names if name.is_file()), None)
+    sidecar, config = _keras_sidecar.find(path, _strings(file, "layer_names"))
+    done = _checkpoint(path, file, config, {}, _writer(path, file, config))
+    return replace(done, format="keras-h5-weights", notes=(f"architecture from {sidecar.name}",))
 
 
 def _checkpoint(
-    *,
     path: Path,
-    format: str,
-    version: str | None,
+    group: h5py.Group,
     config: Mapping[str, Any],
     training: Mapping[str, Any],
-    group: h5py.Group,
-    notes: tuple[str, ...] = (),
+    writer: Writer,
 ) -> Checkpoint:
     names = _strings(group, "layer_names")
     return Checkpoint(
         path=path,
-        format=format,
-        writer=Writer(framework="keras", version=version),
+        format="keras-h5",
+        writer=writer,
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
         content=KerasModel(
             config=config, weights={name: _arrays(group, name, path) for name in names}
         ),
         training=training_facts(config, training),
-        notes=notes,
     )
 
 
-def _version(file: h5py.File, group: h5py.Group) -> str | None:
-    for holder in (group, file):
-        if "keras_version" in holder.attrs:
-            return _text(holder.attrs["keras_version"])
-    return None
+def _writer(path: Path, group: h5py.Group, beside: Mapping[str, Any]) -> Writer:
+    """Who wrote the weights; what the group does not say may stand beside it."""
+    told = {
+        key: _text(holder[key])
+        for key in ("keras_version", "backend")
+        for holder in (beside, group.attrs)
+        if key in holder
+    }
+    writer = Writer(
+        framework="keras", version=told.get("keras_version"), backend=told.get("backend")
+    )
+    if () < writer.numbers < (2,):
+        raise UnsupportedCheckpoint(
+            f"{path}: written by Keras {writer.version}; rnndiag reads Keras 2.0 and later",
+            "load it with Keras 2 and save it again",
+        )
+    return writer
 
 
 def _text(value: object) -> str:
@@ -159,7 +139,8 @@ def _array(dataset: h5py.Dataset, path: Path) -> Array:
     array = dataset[()]
     if array.dtype == np.dtype("V2"):
         # bfloat16 is the upper half of a float32.
-        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        decoded: Array = (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return decoded
     if array.dtype.kind not in "fiu":
         raise damaged(path, f"{dataset.name} holds {array.dtype}, not numbers")
     return np.asarray(array, dtype=np.float32 if array.dtype.kind == "f" else np.int64)

@@ -5,14 +5,15 @@ The file sorts its tensors by type and name, so their order says nothing about t
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rnndiag.checkpoints._torch_tensors import LazyArrays
+from rnndiag.checkpoints._torch_tensors import lazy_state_dict
 from rnndiag.checkpoints.base import damaged, sha256
-from rnndiag.records import Checkpoint, StateDict, Writer
+from rnndiag.records import Checkpoint, Writer
 
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000
@@ -28,20 +29,21 @@ def recognises(path: Path, head: bytes) -> bool:
 
 
 def read(path: Path) -> Checkpoint:
-    """Names and types now, tensors when they are asked for."""
+    """Names, types and shapes now, tensors when they are asked for."""
     try:
         with safe_open(path, framework="pt") as file:
-            types = {name: file.get_slice(name).get_dtype() for name in list(file.keys())}
+            slices = {name: file.get_slice(name) for name in list(file.keys())}
+            real = [name for name, own in slices.items() if own.get_dtype() in _REAL_TYPES]
+            shapes = {name: tuple(slices[name].get_shape()) for name in real}
     except SafetensorError as error:
         raise damaged(path, f"safetensors says {error}") from error
-    names = [name for name, kind in types.items() if kind in _REAL_TYPES]
     return Checkpoint(
         path=path,
         format="safetensors",
         writer=Writer(framework="torch"),
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
-        content=StateDict(tensors=LazyArrays(names, lambda name: _tensor(path, name))),
+        content=lazy_state_dict(shapes, partial(_tensor, path)),
     )
 
 

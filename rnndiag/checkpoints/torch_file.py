@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnndiag.checkpoints._torch_load import BROKEN_ZIP, load
+from rnndiag.checkpoints._torch_load import load
 from rnndiag.checkpoints._torch_state import find_model
-from rnndiag.checkpoints._torch_tensors import LazyArrays
+from rnndiag.checkpoints._torch_tensors import lazy_state_dict
 from rnndiag.checkpoints._torch_training import training_facts
-from rnndiag.checkpoints.base import sha256
-from rnndiag.records import Checkpoint, StateDict, Writer
+from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
+from rnndiag.records import Checkpoint, Writer
 
 _ZIP = b"PK\x03\x04"
 _FIRST_NAME = slice(30, 286)
@@ -42,13 +42,14 @@ def read(path: Path) -> Checkpoint:
         zipped = file.read(len(_ZIP)) == _ZIP
     content = load(path, zipped=zipped)
     model = find_model(path, content)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.tensors.items()}
     return Checkpoint(
         path=path,
         format=_format(content, zipped=zipped),
         writer=Writer(framework="torch"),
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
-        content=StateDict(tensors=LazyArrays(model.tensors, model.tensors.__getitem__)),
+        content=lazy_state_dict(shapes, model.tensors.__getitem__),
         training=training_facts(content),
         notes=(*_lightning_note(content), *model.notes),
     )

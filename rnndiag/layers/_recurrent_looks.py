@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from rnndiag import cells
 from rnndiag.records import Array, LayerSpec
 
 _NAMES = re.compile(r"LSTM|Lstm|GRU|Gru|RNN|Rnn|Bidirectional|Recurrent")
@@ -16,7 +17,8 @@ def looks_recurrent(spec: LayerSpec) -> bool:
     """By its kind's name, its arrays' shapes, or what it wraps."""
     nested = spec.graph.layers.values() if spec.graph is not None else ()
     return (
-        _NAMES.search(spec.kind) is not None
+        spec.kind in cells.by_kind()
+        or _NAMES.search(spec.kind) is not None
         or _has_gates(spec.weights)
         or any(looks_recurrent(part) for part in (*spec.inner, *nested))
     )

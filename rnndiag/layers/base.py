@@ -95,6 +95,8 @@ class Layer(nn.Module, ABC):
     """One Keras layer, in evaluation mode."""
 
     kinds: ClassVar[tuple[str, ...]] = ()
+    takes_states: ClassVar[bool] = False
+    """Whether its calls take initial states behind the input."""
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ class Bidirectional(Layer):
     """Keras's wrapper; the backward output is turned back before it is merged."""
 
     kinds = ("Bidirectional",)
+    takes_states = True
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnndiag import registry
+from rnndiag import cells
 from rnndiag.cells.base import Cell, State
 from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal, as_float, why_lost
 from rnndiag.records import Direction, LayerSpec
@@ -18,11 +18,10 @@ from rnndiag.recurrence import Journal, Recurrence
 
 def cell_from_spec(spec: LayerSpec) -> Cell:
     """The cell that a layer's or a cell's kind names."""
-    found = registry.classes("rnndiag.cells", Cell).get(spec.kind)
+    found = cells.by_kind().get(spec.kind)
     if found is None or spec.problem is not None:
         raise CannotRebuild(spec.problem or f"{spec.kind} is not a cell that rnndiag knows")
-    cell: Cell = found.from_spec(spec)  # type: ignore[attr-defined]
-    return cell
+    return found.from_spec(spec)
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,14 @@ class _Feed:
 
 
 class Recurrent(Layer):
-    """LSTM, GRU, SimpleRNN, or RNN of one or several stacked cells; records what it did.
+    """A cell's own layer, or ``RNN`` of one or several stacked cells; records what it did.
 
     Stacked cells run one after the other over the whole sequence, which is the same as all of
     them at each step: a masked step leaves every cell's state as it was.
     """
 
-    kinds = ("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN")
+    kinds = (*cells.layer_kinds(), "RNN")
+    takes_states = True
     reflipped = False
     """Whether a wrapper turns the output back into the input's order."""
 

@@ -1,10 +1,5 @@
-"""Outputs: one format a file, each a pure function of the report: ``render(report, console)``."""
+"""Outputs: one format a file, each a pure function of the report.
 
-from __future__ import annotations
-
-from rnndiag import registry
-
-
-def formats() -> tuple[str, ...]:
-    """The names that ``--format`` takes."""
-    return tuple(registry.modules(__name__))
+``render(report, *, width, color, verbose)`` gives the text; a format that has no use for
+the terminal's properties ignores them.
+"""

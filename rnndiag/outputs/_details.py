@@ -6,13 +6,15 @@ from rich.console import Console
 from rich.table import Table
 
 from rnndiag.outputs._grid import fact_of, grid, grouped
-from rnndiag.outputs._text import number, percent, plain, title
+from rnndiag.outputs._text import NOTHING, number, percent, plain, ranges, title
 from rnndiag.records import LayerReport, Report, Skipped
 
 
 def print_details(console: Console, report: Report, layers: list[LayerReport]) -> None:
-    """Gates, norms, training facts, and what was not measured."""
-    for part in (_gates(layers), _norms(layers), _training(report), _skipped(layers)):
+    """Gates, units, norms, what the file tells of the training, and what was not measured."""
+    parts = (_gates, _units, _norms, _loss)
+    tables = [*(part(layers) for part in parts), _training(report), _skipped(layers)]
+    for part in tables:
         if part.row_count:
             console.print(part)
             console.print()
@@ -24,6 +26,40 @@ def _gates(layers: list[LayerReport]) -> Table:
         for name, gate in (fact_of(layer, "gate_activity") or {}).items():
             stuck = percent(gate.left_stuck_share), percent(gate.right_stuck_share)
             table.add_row(title(layer), name, f"{gate.mean:.2f}", *stuck)
+    return table
+
+
+def _units(layers: list[LayerReport]) -> Table:
+    """Which units are dead, how many directions the state uses, what the seeds agree on."""
+    table = grid("layer", "state directions", "top unit", "spans by seed", "dead units")
+    table.columns[-1].no_wrap = False
+    table.columns[-1].justify = "left"
+    for layer in layers:
+        state, span = fact_of(layer, "state_dimension"), fact_of(layer, "gradient_span")
+        activity = fact_of(layer, "unit_activity")
+        directions = number(getattr(state, "participation_ratio", None), 1)
+        top = percent(getattr(state, "top_unit_share", None))
+        dead = getattr(activity, "dead_units", ())
+        table.add_row(
+            title(layer),
+            f"{directions} of {layer.hidden_size}",
+            top if state is None else f"{state.top_unit}: {top}",
+            " ".join(NOTHING if own is None else str(own) for own in getattr(span, "by_seed", ())),
+            ranges(dead) or "none",
+        )
+    return table
+
+
+def _loss(layers: list[LayerReport]) -> Table:
+    """The real loss's own profile; where it touches every step, it tells of no memory."""
+    table = grid("layer", "loss gradient at the end", "span", "half-life", "growth")
+    for layer in layers:
+        fact = fact_of(layer, "loss_gradient")
+        if fact is not None:
+            half = "no decay" if fact.half_life is None else number(fact.half_life, 1)
+            reach = f"≥ {fact.span}" if fact.censored else f"{fact.span} of {fact.timesteps}"
+            size = f"{10**fact.log10_norm:.1e}"
+            table.add_row(title(layer), size, reach, half, number(fact.growth, 1))
     return table
 
 

@@ -59,6 +59,22 @@ def title(layer: LayerReport, width: int = 1000) -> str:
     return f"{name}{place}{arrow}"
 
 
+def counted(count: int, what: str) -> str:
+    """``1 sample``, ``2 samples``."""
+    return f"{count} {what}" + ("s" if count != 1 else "")
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers with runs drawn together: ``0-2, 4, 8-10``."""
+    runs: list[list[int]] = []
+    for value in numbers:
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
 def byte_count(size: int) -> str:
     """A file's size in the largest unit that leaves a number above 1."""
     value, units = float(size), ["bytes", "KB", "MB", "GB"]

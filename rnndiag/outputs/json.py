@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from rnndiag.records import LayerReport, Report, Skipped
+from rnndiag.records import Failed, LayerReport, Report, Skipped
 
 
 def render(report: Report, *, width: int, color: bool, verbose: bool) -> str:
@@ -22,17 +22,19 @@ def as_data(report: Report) -> dict[str, Any]:
     data["layers"] = [_layer(layer) for layer in report.layers]
     data["findings"] = []
     data["passed"] = []
-    data["skipped"] = [
-        {"layer": layer.name, "measurement": name, "reason": fact.reason}
-        for layer in report.layers
-        for name, fact in layer.measurements.items()
-        if isinstance(fact, Skipped)
-    ] + [
-        {"layer": layer.name, "reason": layer.reason}
-        for layer in report.layers
-        if not layer.analysed
-    ]
+    data["skipped"] = [item for layer in report.layers for item in _skipped(layer)]
     return data
+
+
+def _skipped(layer: LayerReport) -> Iterator[dict[str, Any]]:
+    """What is missing of a layer: the whole of it, or measurements that do not apply or broke."""
+    which = {"layer": layer.name, "id": layer.id, "direction": layer.direction, "call": layer.call}
+    if not layer.analysed:
+        yield {**which, "measurement": None, "reason": layer.reason, "error": False}
+    for name, fact in layer.measurements.items():
+        if isinstance(fact, Skipped):
+            broke = isinstance(fact, Failed)
+            yield {**which, "measurement": name, "reason": fact.reason, "error": broke}
 
 
 def _layer(layer: LayerReport) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from rnndiag.outputs._details import print_details
 from rnndiag.outputs._grid import fact_of, grid, grouped
-from rnndiag.outputs._text import NOTHING, byte_count, number, percent, sparkline, title
-from rnndiag.records import LayerReport, Report
+from rnndiag.outputs._text import NOTHING, byte_count, counted, number, percent, sparkline, title
+from rnndiag.records import Failed, LayerReport, Report
 
 _PROFILE_AT_LEAST = 10
 _PROFILE_AT_MOST = 60
@@ -67,11 +67,15 @@ def _head(console: Console, report: Report) -> None:
         f"{framework}{version}, {file.format}, {byte_count(file.bytes)}, "
         f"{file.parameters:,} parameters"
     )
+    if not any(layer.analysed for layer in report.layers):
+        console.print()
+        return
     seeds = f" × {probe.seeds} seeds" if probe.seeds > 1 else ""
     source = {"synthetic": "synthetic probe", "file": "probe from file"}[probe.source]
     loss = "" if probe.loss is None else f", loss {number(probe.loss, 4)}"
     console.print(
-        f"{source}: {probe.batch} samples{seeds}, {probe.timesteps} timesteps; "
+        f"{source}: {counted(probe.batch, 'sample')}{seeds}, "
+        f"{counted(probe.timesteps, 'timestep')}; "
         f"{probe.wiring} wiring, on {probe.device}{loss}"
     )
     console.print()
@@ -105,6 +109,10 @@ def _foot(console: Console, report: Report, layers: list[LayerReport]) -> None:
 
 def _remarks(console: Console, layer: LayerReport) -> None:
     """What has no column of its own, because most layers have nothing there."""
+    for name, fact in layer.measurements.items():
+        if isinstance(fact, Failed):
+            told = f"{title(layer)}: {name} could not be measured: {fact.reason}"
+            console.print(_bullet(told, "red"))
     broken, carried = fact_of(layer, "non_finite"), fact_of(layer, "carried_context")
     if broken is not None and broken.total:
         where = ", ".join(f"{getattr(broken, name)} in {name}" for name in broken.tensors)
@@ -159,7 +167,7 @@ def _reach_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
     span = fact_of(layer, "gradient_span")
     reach = half = NOTHING
     if span is not None:
-        reach = f"{'≥ ' if span.censored else ''}{span.span}"
+        reach = f"≥ {span.span}" if span.censored else f"{span.span} of {span.timesteps}"
         half = "no decay" if span.half_life is None else number(span.half_life, 1)
     return (
         title(layer, name_width),

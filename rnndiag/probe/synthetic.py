@@ -14,7 +14,6 @@ _SIZE_OF_OTHER_AXES = 8
 """Where neither the network nor an option gives a size: a word's characters, an image's rows."""
 _LARGEST_BYTES = 4 << 30
 """Of one array that a run keeps; a run keeps about ten of them."""
-_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")
 
 
 def synthesize(graph: Graph, options: Options) -> Probe:
@@ -118,5 +117,7 @@ def _check_size(graph: Graph, shapes: Sequence[tuple[int, ...]], options: Option
 def _widths(spec: LayerSpec) -> list[int]:
     """Gates times units of the recurrent layers within."""
     inner = [*spec.inner, *(spec.graph.layers.values() if spec.graph is not None else ())]
-    own = [max(array.shape) for array in spec.weights] if spec.kind in _RECURRENT else []
+    # Only a recurrent layer has a second matrix, for its state.
+    matrices = [array for array in spec.weights if array.ndim == 2]
+    own = [max(array.shape) for array in matrices] if len(matrices) > 1 else []
     return own + [size for part in inner for size in _widths(part)]

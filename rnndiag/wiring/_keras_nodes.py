@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rnndiag.layers.base import layer_class
 from rnndiag.records import Call, Ref
 
 Config = Mapping[str, Any]
 
-RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "CuDNNLSTM", "CuDNNGRU", "Bidirectional")
-"""Kinds whose calls take initial states behind their input."""
-
 
 def calls_of(name: str, config: Config) -> list[Call]:
     """A layer's calls in the order of its ``inbound_nodes``."""
-    recurrent = config.get("class_name") in RECURRENT
+    found = layer_class(str(config.get("class_name")))
+    recurrent = found is not None and found.takes_states
     nodes = config.get("inbound_nodes") or []
     return [
         replace(_call(node, recurrent), layer=name, index=index) for index, node in enumerate(nodes)

@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations, product
 
-from rnndiag.records import Array
+from rnndiag.records import Shape
 from rnndiag.wiring._state_dict_modules import RecurrentModule
-
-Shape = tuple[int, ...]
 
 _LINE = re.compile(r"E?N?(DN?)?R(N?R)*N?D?")
 """Units in a row by their letters; two dense ones in succession need an unknown activation."""
@@ -54,7 +52,7 @@ class Unit:
 
 
 def find_chain(
-    tensors: Mapping[str, Array], modules: Sequence[RecurrentModule], *, ordered: bool
+    shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule], *, ordered: bool
 ) -> tuple[Unit, ...]:
     """The units from input to output; `ordered` if the tensors stand in the code's order.
 
@@ -64,7 +62,7 @@ def find_chain(
         if module.is_cell or module.problem:
             what = "a cell, which code calls step by step" if module.is_cell else module.problem
             raise NoChain(f"{module.path or 'the module'}: {what}")
-    units = _units(tensors, modules)
+    units = _units(shapes, modules)
     if len(units) == len(modules) == 1:
         raise NoChain("the file holds one recurrent module and nothing around it")
     if not ordered and len(units) > _MOST_UNITS:
@@ -78,17 +76,17 @@ def find_chain(
 
 
 def _units(
-    tensors: Mapping[str, Array], modules: Sequence[RecurrentModule]
+    shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule]
 ) -> list[tuple[Unit, ...]]:
     """Each module's possible readings, in the order of the tensors."""
     owner = {name: module for module in modules for name in module.names}
     groups: dict[tuple[str, RecurrentModule | None], list[str]] = {}
-    for name in tensors:
+    for name in shapes:
         module = owner.get(name)
         path = name.rpartition(".")[0] if module is None else module.path
         groups.setdefault((path, module), []).append(name)
     return [
-        _readings(path, names, tensors) if module is None else (_recurrent(module),)
+        _readings(path, names, shapes) if module is None else (_recurrent(module),)
         for (path, module), names in groups.items()
     ]
 
@@ -103,14 +101,14 @@ def _recurrent(module: RecurrentModule) -> Unit:
     )
 
 
-def _readings(path: str, names: Sequence[str], tensors: Mapping[str, Array]) -> tuple[Unit, ...]:
+def _readings(path: str, names: Sequence[str], shapes: Mapping[str, Shape]) -> tuple[Unit, ...]:
     """What a module may be; raises `NoChain` where it is nothing known."""
     arrays = {name.rpartition(".")[2]: name for name in names}
-    shapes = {key: tuple(tensors[name].shape) for key, name in arrays.items()}
     ordered = tuple(arrays[key] for key in _ORDER if key in arrays)
+    own = {key: shapes[name] for key, name in arrays.items()}
     readings = tuple(
         Unit(path=path, kind=kind, inputs=inputs, outputs=outputs, names=ordered)
-        for kind, inputs, outputs in _kinds(path, shapes)
+        for kind, inputs, outputs in _kinds(path, own)
     )
     if not readings:
         raise NoChain(f"what {', '.join(names[:3])} are for is not known")

@@ -8,12 +8,12 @@ in evaluation is the weight itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from rnndiag.records import Array
+from rnndiag.records import Array, Shape, StateDict
 
 _PARAMETRIZED = re.compile(r"(?P<module>.*\.|)parametrizations\.(?P<name>[^.]+)\.original0")
 _IN_PIECES = re.compile(r"(?P<module>.*\.|)(?P<name>(weight|bias)\w*)_(?P<piece>g|orig|raw)")
@@ -28,15 +28,29 @@ class _Recipe:
     make: Callable[..., Array]
 
 
-class Composed(Mapping[str, Array]):
-    """The tensors of a state dict by their plain names, each made when it is asked for."""
+def composed(content: StateDict) -> StateDict:
+    """The same tensors by their plain names; each is made when it is asked for."""
+    recipes = {recipe.name: recipe for recipe in _recipes(content.shapes)}
+    plain = {piece: recipe.name for recipe in recipes.values() for piece in recipe.pieces}
+    names = dict.fromkeys(plain.get(name, name) for name in content.shapes)
+    # The last piece has the whole's shape; those before it are scales or masks.
+    wholes = {name: recipes[name].pieces[-1] if name in recipes else name for name in names}
+    shapes = {name: content.shapes[whole] for name, whole in wholes.items()}
+    return StateDict(tensors=_Composed(content.tensors, recipes, names), shapes=shapes)
 
-    def __init__(self, tensors: Mapping[str, Array]) -> None:
-        recipes = list(_recipes(tensors))
+
+class _Composed(Mapping[str, Array]):
+    """Arrays by their plain names, put together by their recipes."""
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Array],
+        recipes: Mapping[str, _Recipe],
+        names: Mapping[str, object],
+    ) -> None:
         self._tensors = tensors
-        self._recipes = {recipe.name: recipe for recipe in recipes}
-        plain = {piece: recipe.name for recipe in recipes for piece in recipe.pieces}
-        self._names = dict.fromkeys(plain.get(name, name) for name in tensors)
+        self._recipes = recipes
+        self._names = names
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._names:
@@ -53,40 +67,40 @@ class Composed(Mapping[str, Array]):
         return len(self._names)
 
 
-def _recipes(tensors: Mapping[str, Array]) -> Iterator[_Recipe]:
-    for key in tensors:
+def _recipes(shapes: Mapping[str, Shape]) -> Iterator[_Recipe]:
+    for key in shapes:
         if found := _PARAMETRIZED.fullmatch(key):
             name = found["module"] + found["name"]
-            yield from _paired(name, (key, f"{key[:-1]}1"), _weight_norm, tensors)
+            yield from _paired(name, (key, f"{key[:-1]}1"), _weight_norm, shapes)
         elif found := _IN_PIECES.fullmatch(key):
             name = found["module"] + found["name"]
             if found["piece"] == "raw":
-                yield _Recipe(_undropped(found["module"], found["name"], tensors), (key,), _same)
+                yield _Recipe(_undropped(found["module"], found["name"], shapes), (key,), _same)
             elif found["piece"] == "g":
-                yield from _paired(name, (key, f"{name}_v"), _weight_norm, tensors)
+                yield from _paired(name, (key, f"{name}_v"), _weight_norm, shapes)
             else:
-                yield from _paired(name, (key, f"{name}_mask"), np.multiply, tensors)
+                yield from _paired(name, (key, f"{name}_mask"), np.multiply, shapes)
 
 
 def _paired(
-    name: str, pieces: tuple[str, str], make: Callable[..., Array], tensors: Mapping[str, Array]
+    name: str, pieces: tuple[str, str], make: Callable[..., Array], shapes: Mapping[str, Shape]
 ) -> Iterator[_Recipe]:
     """The recipe of two pieces, where the second is there and the first fits its shape."""
-    if pieces[1] not in tensors:
+    if pieces[1] not in shapes:
         return
-    first, second = (tensors[piece].shape for piece in pieces)
+    first, second = (shapes[piece] for piece in pieces)
     sizes = zip(first, second, strict=False)
     if len(first) in (0, len(second)) and all(size in (1, whole) for size, whole in sizes):
         yield _Recipe(name, pieces, make)
 
 
-def _undropped(module: str, name: str, tensors: Mapping[str, Array]) -> str:
+def _undropped(module: str, name: str, names: Iterable[str]) -> str:
     """The name that a dropped weight has beside its module's others.
 
     fastai's WeightDropout keeps the raw weight itself, but its layer's others in ``.module``.
     """
     inner = f"{module}module."
-    return (inner if any(key.startswith(inner) for key in tensors) else module) + name
+    return (inner if any(key.startswith(inner) for key in names) else module) + name
 
 
 def _same(weight: Array) -> Array:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnndiag.records import Array
+from rnndiag import cells
+from rnndiag.cells.base import Cell, InTorch
+from rnndiag.records import Shape
 
 _HH = re.compile(r"(?P<prefix>(.*\.)?)weight_hh(?P<rest>.*)")
 _SUFFIX = re.compile(r"(_l\d+(_reverse)?)?")
-_KINDS = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}
-"""By the rows of weight_hh for each unit."""
 
 
 class _Strange(ValueError):
@@ -24,7 +24,8 @@ class RecurrentModule:
 
     path: str
     """Where it stands in the network; empty where it is the network."""
-    kind: str = "RNN"
+    cell: type[Cell] | None = None
+    """What it runs; None where that is not known."""
     layers: tuple[tuple[tuple[str, ...], ...], ...] = ()
     """The names of the arrays, in torch's order, of each layer and direction."""
     input_size: int = 0
@@ -35,42 +36,59 @@ class RecurrentModule:
     """Why it cannot be rebuilt, if it cannot."""
 
     @property
+    def kind(self) -> str:
+        """Keras's name for it."""
+        return self.cell.kinds[0] if self.cell else self.in_torch.name
+
+    @property
+    def in_torch(self) -> InTorch:
+        """What torch.nn calls it, whose most general name is RNN."""
+        return (self.cell and self.cell.in_torch) or InTorch(name="RNN")
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Every tensor that belongs to it."""
         return tuple(name for layer in self.layers for arrays in layer for name in arrays)
 
 
-def find(tensors: Mapping[str, Array]) -> tuple[RecurrentModule, ...]:
+def torch_names() -> list[str]:
+    """The classes of torch.nn that can be found."""
+    known = [cell.in_torch for cell in cells.by_torch_gates().values()]
+    return [own.name for own in known if own]
+
+
+def find(shapes: Mapping[str, Shape]) -> tuple[RecurrentModule, ...]:
     """The recurrent modules in the order in which the state dict names them."""
     rests: dict[str, list[str]] = {}
-    for name in tensors:
+    for name in shapes:
         if found := _HH.fullmatch(name):
             prefix = found["prefix"].removesuffix("parametrizations.")
             rests.setdefault(prefix, []).append(found["rest"])
-    return tuple(_module(prefix, own, tensors) for prefix, own in rests.items())
+    return tuple(_module(prefix, own, shapes) for prefix, own in rests.items())
 
 
-def _module(prefix: str, rests: Sequence[str], tensors: Mapping[str, Array]) -> RecurrentModule:
+def _module(prefix: str, rests: Sequence[str], shapes: Mapping[str, Shape]) -> RecurrentModule:
     path = prefix.removesuffix(".")
     try:
         layers = tuple(
-            tuple(_arrays(prefix, suffix, tensors) for suffix in layer) for layer in _layers(rests)
+            tuple(_arrays(prefix, suffix, shapes) for suffix in layer) for layer in _layers(rests)
         )
-        kinds = {_kind(arrays, tensors) for layer in layers for arrays in layer}
-        if len(kinds) > 1:
-            raise _Strange(f"its layers are of several kinds: {', '.join(sorted(kinds))}")
+        found = {_cell(arrays, shapes) for layer in layers for arrays in layer}
+        if len(found) > 1:
+            kinds = sorted(cell.kinds[0] for cell in found)
+            raise _Strange(f"its layers are of several kinds: {', '.join(kinds)}")
         is_cell = rests[0] == ""
         if is_cell:
-            _check_plain(prefix, layers[0][0], tensors)
+            _check_plain(prefix, layers[0][0], shapes)
     except _Strange as strange:
         return RecurrentModule(path=path, problem=str(strange))
     first, last = layers[0][0], layers[-1][0]
     return RecurrentModule(
         path=path,
-        kind=kinds.pop(),
+        cell=found.pop(),
         layers=layers,
-        input_size=tensors[first[0]].shape[1],
-        output_size=len(layers[-1]) * tensors[last[1]].shape[1],
+        input_size=shapes[first[0]][1],
+        output_size=len(layers[-1]) * shapes[last[1]][1],
         is_cell=is_cell,
     )
 
@@ -92,11 +110,11 @@ def _layers(rests: Sequence[str]) -> list[list[str]]:
     return layers
 
 
-def _arrays(prefix: str, suffix: str, tensors: Mapping[str, Array]) -> tuple[str, ...]:
+def _arrays(prefix: str, suffix: str, stored: Container[str]) -> tuple[str, ...]:
     """The names of one direction's arrays; biases and projection where they are there."""
     wanted = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     names = {name: f"{prefix}{name}{suffix}" for name in wanted}
-    there = {name: full for name, full in names.items() if full in tensors}
+    there = {name: full for name, full in names.items() if full in stored}
     if "weight_ih" not in there:
         raise _Strange(f"{names['weight_hh']} stands without {names['weight_ih']}")
     if ("bias_ih" in there) != ("bias_hh" in there):
@@ -104,10 +122,9 @@ def _arrays(prefix: str, suffix: str, tensors: Mapping[str, Array]) -> tuple[str
     return tuple(there.values())
 
 
-def _kind(names: Sequence[str], tensors: Mapping[str, Array]) -> str:
-    """LSTM, GRU or SimpleRNN by the shapes."""
-    shapes = [tensors[name].shape for name in names]
-    ih, hh, *rest = shapes
+def _cell(names: Sequence[str], shapes: Mapping[str, Shape]) -> type[Cell]:
+    """The cell of torch.nn that has arrays of these shapes."""
+    ih, hh, *rest = (shapes[name] for name in names)
     # Biases come as a pair, so an odd one is the projection.
     projection = rest.pop() if len(rest) % 2 else None
     matrices = [ih, hh] if projection is None else [ih, hh, projection]
@@ -115,15 +132,17 @@ def _kind(names: Sequence[str], tensors: Mapping[str, Array]) -> str:
         carried, units = projection or (hh[1], hh[1])
         gates = hh[0] // max(units, 1)
         fits = hh == (gates * units, carried) and ih[0] == hh[0] and {hh[:1], *rest} == {hh[:1]}
-        if fits and gates in (_KINDS if projection is None else [4]):
-            return _KINDS[gates]
+        cell = cells.by_torch_gates().get(gates) if fits else None
+        if cell and cell.in_torch and (projection is None or cell.in_torch.projects):
+            return cell
+    *most, last = (f"{name}'s" for name in torch_names())
     raise _Strange(
-        f"the shapes of {names[0]} {ih} and {names[1]} {hh} are no LSTM's, GRU's or RNN's"
+        f"the shapes of {names[0]} {ih} and {names[1]} {hh} are no {', '.join(most)} or {last}"
     )
 
 
-def _check_plain(prefix: str, names: Sequence[str], tensors: Mapping[str, Array]) -> None:
+def _check_plain(prefix: str, names: Sequence[str], stored: Iterable[str]) -> None:
     """Raise for a cell with further weights: its equations are its author's own."""
-    further = [name for name in tensors if name.startswith(prefix) and name not in names]
+    further = [name for name in stored if name.startswith(prefix) and name not in names]
     if prefix and further:
         raise _Strange(f"a custom cell, which also holds {', '.join(further[:3])}")

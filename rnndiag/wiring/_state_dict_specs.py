@@ -13,8 +13,6 @@ from rnndiag.wiring._state_dict_modules import RecurrentModule
 
 _WRAPPERS = re.compile(r"^((module|_orig_mod|model)(\.|$))+|\.(module|_orig_mod)(?=\.|$)")
 """What DataParallel, torch.compile, weight drop and common habit put before names."""
-_AT_ROOT = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "rnn", "RNN": "rnn"}
-"""Names for modules that are saved by themselves."""
 _NORM = {"axis": -1, "epsilon": 1e-5}
 _CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "Embedding": {"mask_zero": False},
@@ -33,13 +31,17 @@ def input_spec(name: str, features: int | None, writer: Writer) -> LayerSpec:
 
 
 def labels(modules: Sequence[RecurrentModule], paths: Iterable[str]) -> dict[str, str]:
-    """A name to show for each path, without wrappers' prefixes; no two layers share one."""
+    """A name to show for each path, without wrappers' prefixes; no two layers share one.
+
+    A module that is saved by itself is called after its class.
+    """
     recurrent = {module.path: module for module in modules}
     taken: set[str] = set()
     found: dict[str, str] = {}
     for path in dict.fromkeys((*recurrent, *paths)):
         module = recurrent.get(path)
-        label = _WRAPPERS.sub("", path) or (_AT_ROOT[module.kind] if module else "root")
+        at_root = module.in_torch.name.lower() if module else "root"
+        label = _WRAPPERS.sub("", path) or at_root
         while taken & (own := {label, *(layer_names(label, module) if module else ())}):
             label += "_"
         taken |= own
@@ -86,7 +88,7 @@ class SpecMaker:
             spec = LayerSpec(
                 name=name,
                 kind=module.kind,
-                config=self._config(module.kind),
+                config=self._config(module),
                 writer=self.writer,
                 packing="torch",
                 label=label,
@@ -104,8 +106,8 @@ class SpecMaker:
             problem=module.problem,
         )
 
-    def _config(self, kind: str) -> Mapping[str, Any]:
-        if kind == "SimpleRNN":
+    def _config(self, module: RecurrentModule) -> Mapping[str, Any]:
+        if module.in_torch.chooses_activation:
             return {**_SEQUENCES, "activation": self.nonlinearity}
         return _SEQUENCES
 

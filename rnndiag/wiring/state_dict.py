@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from rnndiag.records import Call, Checkpoint, Graph, LayerSpec, Options, Ref, StateDict
 from rnndiag.wiring._state_dict_chain import NoChain, Unit, find_chain
-from rnndiag.wiring._state_dict_compose import Composed
-from rnndiag.wiring._state_dict_modules import RecurrentModule, find
+from rnndiag.wiring._state_dict_compose import composed
+from rnndiag.wiring._state_dict_modules import RecurrentModule, find, torch_names
 from rnndiag.wiring._state_dict_specs import SpecMaker, input_spec, labels
 
 _UNORDERED = ("safetensors",)
@@ -24,18 +24,18 @@ _INPUT = "input"
 
 def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph:
     """The graph of a state dict; without inputs where it holds no RNN that can be run."""
-    tensors = Composed(content.tensors)
-    modules = find(tensors)
+    content = composed(content)
+    modules = find(content.shapes)
     maker = SpecMaker(
-        tensors=tensors,
-        labels=labels(modules, (name.rpartition(".")[0] for name in tensors)),
+        tensors=content.tensors,
+        labels=labels(modules, (name.rpartition(".")[0] for name in content.shapes)),
         writer=checkpoint.writer,
         nonlinearity=options.nonlinearity,
     )
     if not modules:
-        return replace(_isolated(maker, ()), notes=(_nothing(list(tensors)),))
+        return replace(_isolated(maker, ()), notes=(_nothing(list(content.shapes)),))
     try:
-        chain = find_chain(tensors, modules, ordered=checkpoint.format not in _UNORDERED)
+        chain = find_chain(content.shapes, modules, ordered=checkpoint.format not in _UNORDERED)
         wired = _assumed(maker, chain)
     except NoChain as why:
         notes = (f"recurrent modules run on their own: {why}",)
@@ -44,7 +44,8 @@ def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph
 
 
 def _unknown_activation(maker: SpecMaker, modules: Iterable[RecurrentModule]) -> tuple[str, ...]:
-    names = [maker.labels[module.path] for module in modules if module.kind == "SimpleRNN"]
+    chooses = [module for module in modules if module.in_torch.chooses_activation]
+    names = [maker.labels[module.path] for module in chooses]
     if not names:
         return ()
     told = f"{', '.join(names)}: a state dict does not tell whether nn.RNN has tanh or relu"
@@ -53,8 +54,9 @@ def _unknown_activation(maker: SpecMaker, modules: Iterable[RecurrentModule]) ->
 
 def _nothing(tensors: Sequence[str]) -> str:
     shown = ", ".join(tensors[:4]) + (", …" if len(tensors) > 4 else "")
+    known = ", ".join(f"nn.{name}" for name in torch_names())
     return (
-        f"none of the {len(tensors)} tensors ({shown}) is named as in nn.LSTM, nn.GRU, nn.RNN "
+        f"none of the {len(tensors)} tensors ({shown}) is named as in {known} "
         "or their cells: weight_ih, weight_hh"
     )
 

@@ -1,0 +1,76 @@
+"""The architecture beside a weights file: what ``model.to_json()`` gives, saved as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rnndiag.checkpoints.base import damaged
+from rnndiag.errors import UnreadableCheckpoint, UnsupportedCheckpoint
+
+_LARGEST = 1 << 24
+"""Bytes; an architecture is some hundred kilobytes at most."""
+
+Config = Mapping[str, Any]
+
+
+def find(path: Path, layers: Collection[str]) -> tuple[Path, Config]:
+    """The JSON of the same stem, or the folder's only one with these layers.
+
+    Raises `UnsupportedCheckpoint` where there is none, or more than one, and
+    `UnreadableCheckpoint` where the one of the same stem is no JSON.
+    """
+    wanted = path.with_suffix(".json").name
+    for name in (wanted, f"{path.name.split('.')[0]}.json"):
+        own = path.with_name(name)
+        if own.is_file() and (config := _architecture(own)) is not None:
+            return own, config
+    others = [(other, config) for other, config in _others(path) if _fits(config, layers)]
+    if len(others) == 1:
+        return others[0]
+    names = ", ".join(other.name for other, _ in others)
+    raise UnsupportedCheckpoint(
+        f"{path}: Keras weights without an architecture"
+        + (f"; it may be in any of {names}" if others else ""),
+        f"put the model's to_json() beside it as {wanted}",
+    )
+
+
+def _architecture(path: Path) -> Config | None:
+    """A Keras model's configuration; None where the JSON is something else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(value, str):
+            # A common slip: json.dump() of what to_json() had made JSON of.
+            value = json.loads(value)
+    except (OSError, RecursionError, ValueError) as error:
+        raise damaged(path, f"the architecture is not JSON ({type(error).__name__})") from error
+    is_model = isinstance(value, dict) and "class_name" in value and "config" in value
+    return value if is_model else None
+
+
+def _others(path: Path) -> Iterator[tuple[Path, Config]]:
+    """The folder's other architectures; what is no JSON is none of them."""
+    for other in sorted(path.parent.glob("*.json")):
+        if other.stat().st_size > _LARGEST:
+            continue
+        try:
+            config = _architecture(other)
+        except UnreadableCheckpoint:
+            continue
+        if config is not None:
+            yield other, config
+
+
+def _fits(config: Config, layers: Collection[str]) -> bool:
+    """Whether the file's layers are the model's; some writers leave inputs out."""
+    inner = config["config"]
+    configs = inner.get("layers", []) if isinstance(inner, Mapping) else inner
+    try:
+        names = {layer["config"]["name"]: layer["class_name"] for layer in configs}
+    except (KeyError, TypeError):
+        return False
+    inputs = {name for name, kind in names.items() if kind == "InputLayer"}
+    return set(names) - inputs <= set(layers) <= set(names)

@@ -1,0 +1,132 @@
+"""Every reference file in ``data``: outputs, states and total gradients as its writer has them.
+
+``keras`` and ``gradients`` hold files whose states and gradients were computed independently,
+in float64; ``networks`` those of `keras_networks`, saved by other versions of Keras.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnndiag import arrays, pipeline
+from rnndiag.records import Array, Options, ProbeRun
+from tests.conftest import Record
+
+DATA = Path(__file__).parent / "data"
+ABSOLUTE = 1e-5
+RELATIVE = 1e-4
+"""Of the largest gradient."""
+
+
+def files(folder: str) -> list[Path]:
+    found = sorted((DATA / folder).rglob("*.h5"))
+    assert found, f"no references in {folder}"
+    return found
+
+
+def name(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+@cache
+def run(path: Path, **options: str) -> ProbeRun:
+    done = pipeline.inspect(str(path), Options(probe=str(path.with_suffix(".npz")), **options))
+    assert done.run.wiring == "exact"
+    assert not done.run.not_analysed
+    return done.run
+
+
+def distance(have: Array, want: Array) -> float:
+    assert have.shape == want.shape
+    return float(np.abs(have.astype(np.float64) - want).max())
+
+
+def relative(have: Array, want: Array) -> float:
+    return distance(have, want) / float(np.abs(want).max())
+
+
+def states(reference: Mapping[str, Array]) -> Iterator[tuple[str, str, str]]:
+    """Each ``h/LAYER/forward_X#NODE`` and the like: its key, quantity, and our array's name."""
+    ours = {"h": "h", "c": "c", "dh": "dL_dh", "dc": "dL_dc"}
+    for key in reference:
+        quantity, _, place = key.partition("/")
+        if quantity in ours:
+            path, node = place.split("#")
+            layer, _, inner = path.partition("/")
+            direction = "backward" if inner.startswith("backward") else "forward"
+            layer += f"#{node}" if node != "0" else ""
+            yield key, quantity, f"{layer}/{direction}/{ours[quantity]}"
+
+
+@pytest.mark.parametrize("path", files("keras"), ids=name)
+def test_keras_references(path: Path, record_error: Record) -> None:
+    reference = np.load(path.with_suffix(".npz"))
+    done = run(path, loss="mean_square")
+    ours, writer = arrays.collect(done), path.parent.name
+    error = distance(ours["output"], reference["y"])
+    record_error(writer, "outputs", error)
+    assert error < ABSOLUTE
+    for key, quantity, mine in states(reference):
+        compare = relative if quantity.startswith("d") else distance
+        # References are (T, B, H).
+        error = compare(ours[mine].transpose(1, 0, 2), reference[key])
+        shown = {"h": "states", "c": "states", "dh": "dL/dh", "dc": "dL/dc"}[quantity]
+        record_error(writer, shown, error)
+        assert error < (RELATIVE if quantity.startswith("d") else ABSOLUTE), key
+
+
+@pytest.mark.parametrize("path", files("keras"), ids=name)
+def test_states_are_what_the_writer_returned(path: Path, record_error: Record) -> None:
+    """A layer without a mask returns its states: for writers whose states are not stored."""
+    reference = np.load(path.with_suffix(".npz"))
+    layers = run(path, loss="mean_square").layers
+    uses = Counter(layer.name for layer in layers)
+    for layer in layers:
+        key = next((key for key in reference if key.split("#")[0] == f"act/{layer.name}"), None)
+        if key is None or uses[layer.name] > 1 or not layer.mask.all():
+            continue
+        want = reference[key]
+        error = distance(layer.h if want.ndim == 3 else layer.h[:, -1], want)
+        record_error(path.parent.name, "states", error)
+        assert error < ABSOLUTE, key
+
+
+@pytest.mark.parametrize("path", files("gradients"), ids=name)
+def test_gradients_of_real_losses(path: Path, record_error: Record) -> None:
+    reference = np.load(path.with_suffix(".npz"))
+    kind = json.loads(str(reference["meta"]))["loss_kind"]
+    done = run(path, loss=kind, targets=str(path.with_suffix(".npz")))
+    ours, writer = arrays.collect(done), "gradients (tf-keras-2.15)"
+    error = distance(ours["output"], reference["y_pred"])
+    record_error(writer, "outputs", error)
+    assert error < ABSOLUTE
+    assert done.loss == pytest.approx(float(reference["loss"]), rel=1e-5)
+    for layer in done.layers:
+        theirs = f"{layer.name}/fwd"
+        error = distance(layer.h, reference[f"{theirs}/h"])
+        record_error(writer, "states", error)
+        assert error < ABSOLUTE
+        totals = {"dL/dh": (layer.dL_dh, "dL_dh_total"), "dL/dc": (layer.gamma, "dL_dc_total")}
+        for shown, (mine, stored) in totals.items():
+            if mine is not None:
+                error = relative(mine, reference[f"{theirs}/{stored}"])
+                record_error(writer, shown, error)
+                assert error < RELATIVE
+
+
+@pytest.mark.parametrize("path", files("networks"), ids=name)
+def test_networks_of_other_writers(path: Path, record_error: Record) -> None:
+    reference = np.load(path.with_suffix(".npz"))
+    outputs = run(path).outputs
+    wanted = [reference[f"y{k}"] for k in range(len(outputs))]
+    assert f"y{len(outputs)}" not in reference
+    errors = [distance(have, want) for have, want in zip(outputs, wanted, strict=True)]
+    record_error(f"networks ({path.parent.name})", "outputs", max(errors))
+    assert max(errors) < ABSOLUTE
