@@ -25,6 +25,10 @@ class UnsupportedCheckpoint(RnndiagError):
     """The format is known, but this version does not read it."""
 
 
+class UnsafeCheckpoint(RnndiagError):
+    """The file reaches for other files, or for more memory than it has content."""
+
+
 class BadProbe(RnndiagError):
     """The probe or the targets do not fit the network."""
 

@@ -120,7 +120,7 @@ def _backpropagate_loss(
     if wiring == "assumed":
         outputs = [_as_targeted(y, k, probe) for k, y in enumerate(outputs)]
         check_range(outputs, options.loss)
-    loss = loss_value(outputs, probe.targets, options.loss, masks)
+    loss = loss_value(outputs, probe.targets, options.loss, masks, options.loss_weights)
     if loss is None:
         return None, []
     return float(loss.detach()), done.gradients([loss], [torch.ones_like(loss)])

@@ -87,12 +87,15 @@ _SYNONYMS = {
 # ---------------------------------------------------------------- which loss
 
 
-def choose(options: Options, training: Sequence[TrainingFact]) -> Options:
+def choose(options: Options, training: Sequence[TrainingFact], outputs: Sequence[str]) -> Options:
     """The options with the loss to send back: the one asked for, else the one trained with.
 
-    Without targets there is none by default. Raises `BadOption` where the loss is not known,
-    or needs targets.
+    `outputs` are the names of the network's outputs, whose losses count as they did in
+    training. Without targets there is no loss by default. Raises `BadOption` where the loss
+    is not known, or needs targets.
     """
+    if options.targets is not None:
+        options = replace(options, loss_weights=_weights(training, outputs))
     if options.loss is None:
         return options if options.targets is None else replace(options, loss=_trained(training))
     name = _known(options.loss)
@@ -116,6 +119,16 @@ def _trained(training: Sequence[TrainingFact]) -> str:
         "which rnndiag does not send back by itself",
         _choices(),
     )
+
+
+def _weights(training: Sequence[TrainingFact], outputs: Sequence[str]) -> tuple[float, ...]:
+    """The compiled ``loss_weights``: a list by place, or a dictionary by name."""
+    told = next((fact.value for fact in training if fact.name == "loss_weights"), None)
+    if isinstance(told, Mapping):
+        told = [told.get(name, 1.0) for name in outputs]
+    if not isinstance(told, (list, tuple)) or len(told) != len(outputs):
+        return ()
+    return tuple(float(weight) for weight in told)
 
 
 def _choices() -> str:
@@ -159,11 +172,12 @@ def loss_value(
     targets: Sequence[Array],
     name: str | None,
     masks: Sequence[Tensor | None] = (),
+    weights: Sequence[float] = (),
 ) -> Tensor | None:
     """The loss to send back, a scalar; None where none was asked for.
 
     ``mean_square`` takes no targets: the mean of the squared outputs. Several outputs'
-    losses are summed. `masks` (B, T) tell each output's real timesteps. Raises `BadOption`
+    losses are summed, each times its weight. `masks` (B, T) tell each output's real timesteps. Raises `BadOption`
     where the outputs are not known, `BadProbe` where targets do not fit them.
     """
     if name is None:
@@ -183,7 +197,9 @@ def loss_value(
     aligned = [_aligned(name, y, target) for y, target in zip(outputs, targets, strict=True)]
     values = map(LOSSES[name], outputs, aligned)
     padded = (*masks, *[None] * (len(outputs) - len(masks)))
-    return torch.stack([_mean(v, mask) for v, mask in zip(values, padded, strict=True)]).sum()
+    means = [_mean(v, mask) for v, mask in zip(values, padded, strict=True)]
+    factors = weights or [1.0] * len(means)
+    return torch.stack([w * mean for w, mean in zip(factors, means, strict=True)]).sum()
 
 
 def _aligned(name: str, y: Tensor, array: Array) -> Tensor:

@@ -38,8 +38,9 @@ def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnos
     from rnndiag import devices, execution, losses, measurements, probe, reporting, wiring
     from rnndiag.network import Network
 
-    options = losses.choose(options, checkpoint.training)
     graph = wiring.wire(checkpoint, options)
+    names = [ref.layer for ref in graph.outputs]
+    options = losses.choose(options, checkpoint.training, names)
     batches = probe.make(graph, options)
 
     progress("rebuilding the network", 0.05)

@@ -169,6 +169,8 @@ class Options:
     targets: str | None = None
     targets_key: tuple[str, ...] = ()
     loss: str | None = None
+    loss_weights: tuple[float, ...] = ()
+    """What each output's loss counts; all the same where there are none."""
     timesteps: int | None = None
     batch: int = 16
     seeds: int = 3

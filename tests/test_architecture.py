@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rnndiag"
+REGISTRY = ("registry.modules", "registry.classes")
 HEAVY = ("torch", "h5py", "matplotlib", "numpy", "safetensors")
 
 
@@ -29,10 +30,10 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.module and not node.level, f"{path}: a relative import"
-            yield node.module
+            assert node.level == 0, f"{path}: a relative import"
+            yield str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("registry."):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in REGISTRY:
             yield from registered(path, node.args[0])
 
 

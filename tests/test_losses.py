@@ -213,7 +213,7 @@ def fact(value: Any) -> tuple[TrainingFact, ...]:
 
 
 def chosen(loss: str | None, trained: Any = None, targets: str | None = "y.npz") -> str:
-    name = choose(Options(loss=loss, targets=targets), fact(trained)).loss
+    name = choose(Options(loss=loss, targets=targets), fact(trained), ("y",)).loss
     assert name is not None
     return name
 
@@ -250,7 +250,7 @@ def test_the_loss_asked_for_goes_before_the_loss_trained_with() -> None:
 
 
 def test_no_loss_without_targets() -> None:
-    assert choose(Options(), fact("mse")).loss is None
+    assert choose(Options(), fact("mse"), ("y",)).loss is None
 
 
 @pytest.mark.parametrize("value", [["mse", "MeanSquaredError"], {"a": "mse", "b": "mse"}])
@@ -276,7 +276,7 @@ def test_a_trained_loss_that_cannot_be_chosen(value: Any, told: str) -> None:
 
 def test_a_checkpoint_that_tells_nothing() -> None:
     with pytest.raises(BadOption, match="does not tell its loss"):
-        choose(Options(targets="y.npz"), ())
+        choose(Options(targets="y.npz"), (), ("y",))
 
 
 def test_an_unknown_loss() -> None:
@@ -300,7 +300,7 @@ def test_the_loss_that_keras_saved_is_chosen(name: str, tmp_path: Path) -> None:
     model.compile("sgd", KERAS_LOSSES[name])
     model.save(tmp_path / "model.h5")
     facts = checkpoints.read(tmp_path / "model.h5").training
-    assert choose(Options(targets="y.npz"), facts).loss == name
+    assert choose(Options(targets="y.npz"), facts, ("a", "b")).loss == name
 
 
 def test_two_outputs_trained_with_one_loss(tmp_path: Path) -> None:
@@ -311,7 +311,10 @@ def test_two_outputs_trained_with_one_loss(tmp_path: Path) -> None:
     model.compile("sgd", {"a": loss, "b": loss})
     model.save(tmp_path / "model.h5")
     facts = checkpoints.read(tmp_path / "model.h5").training
-    assert choose(Options(targets="y.npz"), facts).loss == "binary_crossentropy_from_logits"
+    assert (
+        choose(Options(targets="y.npz"), facts, ("a", "b")).loss
+        == "binary_crossentropy_from_logits"
+    )
 
 
 @pytest.mark.parametrize("sequences", [True, False], ids=["each step", "last step"])
@@ -334,3 +337,24 @@ def test_the_loss_of_a_masked_network_is_what_keras_evaluates(
     np.savez(probe, x=ids, y=classes)
     done = pipeline.inspect(str(path), Options(probe=str(probe), targets=str(probe)))
     assert done.run.loss == pytest.approx(model.evaluate(ids, classes, verbose=0), rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", [[1.0, 100.0], {"a": 1.0, "b": 100.0}])
+def test_outputs_count_as_they_did_in_training(tmp_path: Path, weights: Any) -> None:
+    keras.utils.set_random_seed(3)
+    x = keras.Input((5, 2))
+    outputs = {name: keras.layers.SimpleRNN(2, name=name)(x) for name in ("a", "b")}
+    targets = {name: np.ones((4, 2), np.float32) for name in outputs}
+    model = keras.Model(x, outputs if isinstance(weights, dict) else list(outputs.values()))
+    loss = "mean_squared_error"
+    each = dict.fromkeys(outputs, loss) if isinstance(weights, dict) else [loss, loss]
+    model.compile(loss=each, loss_weights=weights)
+    batch = np.random.default_rng(1).normal(size=(4, 5, 2)).astype(np.float32)
+    wanted = targets if isinstance(weights, dict) else list(targets.values())
+    expected = model.evaluate(batch, wanted, verbose=0, return_dict=True)["loss"]
+    model.save(tmp_path / "model.h5")
+    np.savez(tmp_path / "probe.npz", x=batch)
+    np.savez(tmp_path / "targets.npz", **targets)
+    options = Options(probe=str(tmp_path / "probe.npz"), targets=str(tmp_path / "targets.npz"))
+    found = pipeline.inspect(str(tmp_path / "model.h5"), options).run.loss
+    assert found == pytest.approx(expected, rel=1e-5)

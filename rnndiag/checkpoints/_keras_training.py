@@ -91,7 +91,10 @@ def _plain(value: Any) -> Any:
     """A regularizer or constraint as {class_name, its numbers}; other values as they are."""
     if isinstance(value, Mapping) and "class_name" in value:
         numbers = value.get("config")
-        return {"class_name": value["class_name"], **(numbers if numbers else {})}
+        if isinstance(numbers, Mapping):
+            return {"class_name": value["class_name"], **numbers}
+        # A function of the user's own is stored by its name.
+        return numbers or value["class_name"]
     return value
 
 
@@ -99,6 +102,8 @@ def _compile_facts(training: Mapping[str, Any]) -> Iterator[TrainingFact]:
     source = "training_config"
     if training.get("loss") is not None:
         yield TrainingFact(name="loss", value=_loss_name(training["loss"]), source=source)
+    if training.get("loss_weights") is not None:
+        yield TrainingFact(name="loss_weights", value=training["loss_weights"], source=source)
     optimizer = training.get("optimizer_config") or training.get("optimizer") or {}
     if not isinstance(optimizer, Mapping):
         return

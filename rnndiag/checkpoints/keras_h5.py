@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from rnndiag.checkpoints import _keras_sidecar
+from rnndiag.checkpoints._hdf5 import check_storage, child
 from rnndiag.checkpoints._keras_training import training_facts
 from rnndiag.checkpoints.base import damaged, parse_json, sha256
 from rnndiag.errors import UnsupportedCheckpoint
@@ -59,7 +60,7 @@ def _read_model(path: Path, file: h5py.File) -> Checkpoint:
     training: Mapping[str, Any] = {}
     if "training_config" in file.attrs:
         training = parse_json(_text(file.attrs["training_config"]), path, "training_config")
-    group = file["model_weights"]
+    group = child(file, "model_weights")
     return _checkpoint(path, group, config, training, _writer(path, group, file.attrs))
 
 
@@ -126,9 +127,9 @@ def _strings(group: h5py.Group, name: str) -> tuple[str, ...]:
 
 def _arrays(group: h5py.Group, layer: str, path: Path) -> tuple[NamedArray, ...]:
     """A layer's arrays in the order of ``weight_names``, which is the only sure order."""
-    stored = group[layer]
+    stored = child(group, layer)
     return tuple(
-        NamedArray(name=name, array=_array(stored[name], path))
+        NamedArray(name=name, array=_array(child(stored, name), path))
         for name in _strings(stored, "weight_names")
     )
 
@@ -136,6 +137,7 @@ def _arrays(group: h5py.Group, layer: str, path: Path) -> tuple[NamedArray, ...]
 def _array(dataset: h5py.Dataset, path: Path) -> Array:
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise damaged(path, f"{getattr(dataset, 'name', '?')} is not an array")
+    check_storage(dataset)
     array = dataset[()]
     if array.dtype == np.dtype("V2"):
         # bfloat16 is the upper half of a float32.

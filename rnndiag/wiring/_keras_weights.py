@@ -13,6 +13,7 @@ from typing import Any
 from rnndiag.layers.base import layer_class
 from rnndiag.layers.recurrent import Recurrent
 from rnndiag.records import NamedArray
+from rnndiag.wiring._keras_classes import MODELS
 
 Config = Mapping[str, Any]
 Named = tuple[str, Config]
@@ -83,12 +84,13 @@ def _by_place(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split | 
 
 def _variables(kind: str, own: Any) -> tuple[bool, ...] | None:
     """The same, as if the layer itself were not frozen."""
-    inner = own.get("layers") if isinstance(own, Mapping) else own
-    if inner is not None:
-        return _trainable_first(_joined(inner))
+    if not isinstance(own, Mapping):
+        return _trainable_first(_joined(own))
+    if kind in MODELS or "output_layers" in own:
+        return _trainable_first(_joined(own["layers"]))
     if kind == "Bidirectional":
         return _joined([own["layer"], own.get("backward_layer") or own["layer"]])
-    if isinstance(own.get("layer"), Mapping):
+    if kind == "TimeDistributed":
         return variables(own["layer"])
     if kind == "RNN":
         cells = list(cells_in(own["cell"]))

@@ -144,7 +144,7 @@ class _Builder:
         if kind == "InputLayer":
             shape = own.get("batch_shape") or own.get("batch_input_shape")
             return replace(plain, config={**own, "batch_shape": shape})
-        if isinstance(own.get("layer"), Mapping) and "class_name" in own["layer"]:
+        if kind == "TimeDistributed":
             return replace(plain, inner=(self.spec(own["layer"], arrays, name),))
         return plain
 

@@ -149,6 +149,18 @@ def test_a_mapping_that_contains_itself(tmp_path: Path) -> None:
     assert len(tensors_of(checkpoints.read(save(value, tmp_path / "m.pt")))) > 0
 
 
+@pytest.mark.parametrize("wide", [list, lambda items: {str(k): x for k, x in enumerate(items)}])
+def test_containers_that_hold_themselves_many_times(tmp_path: Path, wide: Any) -> None:
+    inner: list[Any] = []
+    inner.extend([inner] * 200)
+    value = wide([inner] * 40)
+    for _ in range(4):
+        value = wide([value] * 40)
+    module = lstm()
+    read = checkpoints.read(save([inner, value, module.state_dict()], tmp_path / "m.pt"))
+    assert_same(read, module.state_dict())
+
+
 def test_state_dicts_keep_their_order(tmp_path: Path) -> None:
     tensors = OrderedDict((name, torch.ones(2)) for name in ("z", "a", "m"))
     read = checkpoints.read(save(tensors, tmp_path / "m.pt"))

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from rnndiag import checkpoints
+from rnndiag.checkpoints._torch_training import training_facts
 from rnndiag.records import Checkpoint
 
 
@@ -146,6 +147,37 @@ def test_progress_beside_the_weights(tmp_path: Path) -> None:
         ("checkpoint", "arch"): "gru",
         ("config", "learning_rate"): 0.5,
     }
+
+
+def test_settings_that_hold_themselves(tmp_path: Path) -> None:
+    values: list[Any] = [1, 2]
+    values.append(values)
+    section: dict[str, Any] = {"units": 4, "values": values}
+    section["self"] = section
+    value = {"net": nn.GRU(3, 4).state_dict(), "hparams": section, "steps": values}
+    value["lr_scheduler"] = {"step_size": 3, "values": values}
+    assert facts(read(tmp_path, value)) == {
+        ("hparams", "units"): 4,
+        ("lr_scheduler", "lr_scheduler"): {"step_size": 3},
+    }
+
+
+def test_settings_in_many_places_or_far_down() -> None:
+    section: Any = {"units": 4}
+    values: Any = [1]
+    for _ in range(40):
+        section, values = {"a": section, "b": section}, [values] * 40
+    deep_section: Any = {"units": 5}
+    deep_values: Any = [1]
+    for _ in range(5000):
+        deep_section, deep_values = {"in": deep_section}, [deep_values]
+    content = {"args": section, "cfg": deep_section, "config": {"a": values, "b": deep_values}}
+    assert training_facts(content) == ()
+
+
+def test_nested_settings_have_their_path() -> None:
+    (fact,) = training_facts({"args": {"model": {"rnn": {"units": 4}}}})
+    assert (fact.name, fact.value, fact.source) == ("model.rnn.units", 4, "args")
 
 
 def test_a_bare_state_dict_tells_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""HDF5 objects that lie in the file itself.
+
+HDF5 follows links to other files, and storage in them, without a word, and a file of a few
+kilobytes can declare terabytes. A checkpoint needs none of this, so it is refused.
+"""
+
+from __future__ import annotations
+
+import h5py
+
+from rnndiag.errors import UnsafeCheckpoint
+
+_MOST_UNSTORED = 64 << 20
+"""Bytes that an array may declare whatever is stored; Keras initialises some to zeros."""
+_MOST_COMPRESSION = 1000
+"""How many times an array may be larger than its storage."""
+
+
+def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """The object at the path `name` below `group`, by hard links alone.
+
+    Raises `UnsafeCheckpoint` where a link leads elsewhere, `KeyError` where there is none.
+    """
+    here = group
+    for part in name.split("/"):
+        if not part:
+            raise UnsafeCheckpoint(
+                f"{_place(group)}: the path {name!r} leads out of its group",
+                "was the file edited by hand? save the model again",
+            )
+        link = here.get(part, getlink=True)
+        if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)):
+            raise UnsafeCheckpoint(
+                f"{_place(here)}: {part!r} is a link to {link.path!r}, which is not followed",
+                "save the model again, into one file",
+            )
+        here = here[part]
+    return here
+
+
+def check_storage(dataset: h5py.Dataset) -> None:
+    """Raise `UnsafeCheckpoint` where a dataset's numbers are not in the file."""
+    if dataset.external or dataset.is_virtual:
+        raise UnsafeCheckpoint(
+            f"{_place(dataset)}: the array lies in another file, which is not opened",
+            "save the model again, into one file",
+        )
+    stored = dataset.id.get_storage_size()
+    if dataset.nbytes > max(_MOST_UNSTORED, _MOST_COMPRESSION * stored):
+        raise UnsafeCheckpoint(
+            f"{_place(dataset)}: the array claims {dataset.nbytes / 2**30:.1f} GiB, "
+            f"but the file stores {stored} bytes of it",
+            "the file is damaged, or made to exhaust memory",
+        )
+
+
+def _place(item: h5py.Group | h5py.Dataset) -> str:
+    return f"{item.file.filename}: {item.name}"
