@@ -177,8 +177,9 @@ def loss_value(
     """The loss to send back, a scalar; None where none was asked for.
 
     ``mean_square`` takes no targets: the mean of the squared outputs. Several outputs'
-    losses are summed, each times its weight. `masks` (B, T) tell each output's real timesteps. Raises `BadOption`
-    where the outputs are not known, `BadProbe` where targets do not fit them.
+    losses are summed, each times its weight; `masks` (B, T) tell each output's real
+    timesteps. Raises `BadOption` where the outputs are not known, `BadProbe` where targets
+    do not fit them.
     """
     if name is None:
         return None

@@ -46,7 +46,12 @@ class Bidirectional(Layer):
             y_back = y_back.flip(0 if self.forward_layer.time_major else 1)
         if self.merge_mode is None:
             return ahead, Signal(y_back, ahead.mask, back.lost)
-        return (Signal(self._combine(y, y_back), ahead.mask, why_lost((ahead, back))),)
+        lost = why_lost((ahead, back))
+        try:
+            return (Signal(self._combine(y, y_back), ahead.mask, lost),)
+        except RuntimeError as error:
+            # Their shapes differ: in the file, or where noise stands in for one's input.
+            return (Signal(None, lost=lost or f"{self.spec.name}: {error}"),)
 
     def _combine(self, ahead: Tensor, back: Tensor) -> Tensor:
         if self.merge_mode == "concat":

@@ -52,8 +52,9 @@ class TimeDistributed(Layer):
         return replace(signal, value=signal.value.flatten(0, 1), mask=told)
 
     def _unfolded(self, output: Signal, mask: Tensor | None, steps: tuple[int, ...]) -> Signal:
-        if output.value is None:
-            return output
+        if output.value is None or len(output.value) != steps[0] * steps[1]:
+            # Noise that stood in for the input has another batch.
+            return Signal(None, lost=output.lost)
         value = output.value.reshape(*steps, *output.value.shape[1:])
         if not self.asks_inner:
             return Signal(value, mask, output.lost)

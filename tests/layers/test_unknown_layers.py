@@ -191,3 +191,22 @@ def test_layers_inside_a_lost_time_distributed_are_measured() -> None:
     done = run(chain(source("x", None), layer("custom", "Mystery"), wrapper))
     assert [entry.spec.name for entry in done.recorder.entries] == ["inside"]
     assert done.outputs[0].value is None
+
+
+def test_halves_that_do_not_fit_together_are_told() -> None:
+    back = lstm("both", FEATURES, 5)
+    both = layer(
+        "both", "Bidirectional", config={"merge_mode": "sum"}, inner=(lstm("both", 2), back)
+    )
+    done = run(chain(source("x", None), both, lstm("behind", 4)))
+    assert "both: " in str(done.outputs[0].lost)
+    assert [entry.isolated is None for entry in done.recorder.entries] == [True, True, False]
+
+
+def test_a_distributed_layer_that_does_not_fit_is_told() -> None:
+    wrapper = layer("each", "TimeDistributed", inner=(lstm("inside", 7),))
+    recorder = Recorder(torch.Generator().manual_seed(0), BATCH, STEPS, torch.device("cpu"))
+    network = Network(chain(source("x", None), wrapper), recorder.device)
+    (output,) = network.run((torch.zeros(BATCH, 4, 6, 2),), (None,), recorder).outputs
+    assert "(12, 6, 2)" in str(output.lost)
+    assert len(recorder.entries) == 1
