@@ -7,11 +7,12 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rnndiag.errors import UnreadableCheckpoint
+from rnndiag.records import TrainingFact
 
 BROKEN_ZIP = (
     zipfile.BadZipFile,
@@ -34,6 +35,19 @@ def sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def facts_of(tell: Callable[[], Iterable[TrainingFact]]) -> tuple[TrainingFact, ...]:
+    """What `tell` finds out about the training; nothing where what it reads makes no sense.
+
+    Configurations hold whatever their users put there, and no oddity among facts that are
+    good to know may keep the weights from being read.
+    """
+    try:
+        return tuple(tell())
+    except Exception as error:  # whatever odd types raise
+        told = f"{type(error).__name__}: {error}"
+        return (TrainingFact(name="unreadable", value=told, source="checkpoint"),)
 
 
 def damaged(path: Path, what: str) -> UnreadableCheckpoint:

@@ -18,7 +18,7 @@ import numpy as np
 from rnndiag.checkpoints import _keras_sidecar
 from rnndiag.checkpoints._hdf5 import check_storage, child
 from rnndiag.checkpoints._keras_training import training_facts
-from rnndiag.checkpoints.base import damaged, parse_json, sha256
+from rnndiag.checkpoints.base import damaged, facts_of, parse_json, sha256
 from rnndiag.errors import UnsupportedCheckpoint
 from rnndiag.records import Array, Checkpoint, KerasModel, NamedArray, Writer
 
@@ -87,7 +87,7 @@ def _checkpoint(
         content=KerasModel(
             config=config, weights={name: _arrays(group, name, path) for name in names}
         ),
-        training=training_facts(config, training),
+        training=facts_of(lambda: training_facts(config, training)),
     )
 
 

@@ -11,7 +11,7 @@ from rnndiag.checkpoints._torch_load import load
 from rnndiag.checkpoints._torch_state import find_model
 from rnndiag.checkpoints._torch_tensors import lazy_state_dict
 from rnndiag.checkpoints._torch_training import training_facts
-from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
+from rnndiag.checkpoints.base import BROKEN_ZIP, facts_of, sha256
 from rnndiag.records import Checkpoint, Writer
 
 _ZIP = b"PK\x03\x04"
@@ -50,7 +50,7 @@ def read(path: Path) -> Checkpoint:
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
         content=lazy_state_dict(shapes, model.tensors.__getitem__),
-        training=training_facts(content),
+        training=facts_of(lambda: training_facts(content)),
         notes=(*_lightning_note(content), *model.notes),
     )
 

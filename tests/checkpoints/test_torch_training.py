@@ -12,6 +12,7 @@ from torch import nn
 
 from rnndiag import checkpoints
 from rnndiag.checkpoints._torch_training import training_facts
+from rnndiag.checkpoints.base import facts_of
 from rnndiag.records import Checkpoint
 
 
@@ -182,3 +183,17 @@ def test_nested_settings_have_their_path() -> None:
 
 def test_a_bare_state_dict_tells_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, nn.GRU(3, 4).state_dict()).training == ()
+
+
+@pytest.mark.parametrize(
+    "odd", [{"param_groups": 3}, {"param_groups": [{"lr": [[1], "x"]}], "state": 1}]
+)
+def test_odd_facts_do_not_keep_the_weights_from_being_read(tmp_path: Path, odd: Any) -> None:
+    state = torch.nn.GRU(2, 3).state_dict()
+    torch.save({"state_dict": state, "optimizer": odd}, tmp_path / "model.pt")
+    assert checkpoints.read(tmp_path / "model.pt").content
+
+
+def test_facts_that_break_are_told_as_unreadable() -> None:
+    (fact,) = facts_of(lambda: [][1])
+    assert (fact.name, fact.value) == ("unreadable", "IndexError: list index out of range")
