@@ -26,7 +26,7 @@ def collect(run: ProbeRun) -> dict[str, Array]:
     """
     arrays: dict[str, Array] = {}
     for layer in run.layers:
-        name = layer.name + (f"#{layer.call}" if layer.call else "")
+        name = layer.id + (f"#{layer.call}" if layer.call else "")
         for key, value in _of_layer(layer).items():
             arrays[f"{name}/{layer.direction}/{key}"] = value
     if len(run.outputs) == 1:

@@ -33,8 +33,8 @@ def layer_run(
     computed = cell.step(run.z, run.before)
     gates = cell.gate_values(run.z, run.before)
     return LayerRun(
-        name=spec.name,
-        label=spec.label or spec.name,
+        name=spec.label or spec.name,
+        id=spec.name,
         kind=type(cell).__name__,
         direction="backward" if entry.go_backwards else "forward",
         index=spec.index,

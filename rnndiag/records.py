@@ -233,7 +233,8 @@ class LayerRun:
     """What one recurrent layer and direction did on the probe, in processing order."""
 
     name: str
-    label: str
+    id: str
+    """The name that no other layer has: ``lstm_l1`` in the stack ``lstm``."""
     kind: str
     direction: Direction
     index: int

@@ -46,8 +46,8 @@ def _nothing_analysed(run: ProbeRun) -> tuple[str, ...]:
 
 def _analysed(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:
     return LayerReport(
-        name=run.label,
-        id=run.name,
+        name=run.name,
+        id=run.id,
         kind=run.kind,
         direction=run.direction,
         index=run.index,

@@ -47,7 +47,8 @@ def inputs_for(model: Any, seed: int = 1) -> list[Array]:
     for place, tensor in enumerate(model.inputs):
         shape = tensor.shape.as_list() if hasattr(tensor.shape, "as_list") else tensor.shape
         sizes = [ROWS, *(STEPS if size is None else int(size) for size in shape[1:])]
-        if "int" in str(tensor.dtype):
+        kind = str(tensor.dtype)
+        if "int" in kind or "bool" in kind:
             batch = rng.integers(1, TOKENS, sizes).astype(np.int32)
         else:
             batch = rng.normal(size=sizes).astype(np.float32)
@@ -56,7 +57,7 @@ def inputs_for(model: Any, seed: int = 1) -> list[Array]:
             batch[(place + 1) % 3, :2] = 0
             batch[(place + 2) % 3, 2:4] = 0
             batch[4] = 0
-        batches.append(batch)
+        batches.append(batch.astype(bool) if "bool" in kind else batch)
     return batches
 
 
@@ -321,6 +322,16 @@ def encoder_decoder(keras: Any) -> Any:
     decoder = layers.LSTM(4, return_sequences=True, name="decoder")
     x = decoder(layers.Masking(name="mask_b")(b), initial_state=[h, c])
     return keras.models.Model([a, b], [x, layers.GRU(2, name="behind")(x)])
+
+
+@network
+def mask_by_hand(keras: Any) -> Any:
+    """A mask that the call is given is obeyed, in Keras 3 beside initial states too."""
+    layers = keras.layers
+    a, b = layers.Input((STEPS, 3)), layers.Input((4,))
+    mask = layers.Input((STEPS,), dtype="bool")
+    x = layers.GRU(4, return_sequences=True, name="gru")(a, initial_state=b, mask=mask)
+    return keras.models.Model([a, b, mask], [x, layers.LSTM(2, name="behind")(x)])
 
 
 @network

@@ -88,6 +88,7 @@ def test_states_are_what_the_writer_returned(path: Path, record_error: Record) -
     reference = np.load(path.with_suffix(".npz"))
     layers = run(path, loss="mean_square").layers
     uses = Counter(layer.name for layer in layers)
+    compared = 0
     for layer in layers:
         key = next((key for key in reference if key.split("#")[0] == f"act/{layer.name}"), None)
         if key is None or uses[layer.name] > 1 or not layer.mask.all():
@@ -96,6 +97,9 @@ def test_states_are_what_the_writer_returned(path: Path, record_error: Record) -
         error = distance(layer.h if want.ndim == 3 else layer.h[:, -1], want)
         record_error(path.parent.name, "states", error)
         assert error < ABSOLUTE, key
+        compared += 1
+    if not compared:
+        pytest.skip("the file stores no output of a layer in one direction without a mask")
 
 
 @pytest.mark.parametrize("path", files("gradients"), ids=name)

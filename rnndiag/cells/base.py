@@ -67,9 +67,9 @@ class Cell(nn.Module, ABC):
     kinds: ClassVar[tuple[str, ...]]
     """Keras's names: its layer first; those of cells by themselves end in ``Cell``."""
     gates: ClassVar[tuple[str, ...]]
+    """In the order of the column blocks. The measurements go by these names: ``forget`` or
+    ``update`` keeps the state, ``candidate`` is what may be written to it."""
     in_torch: ClassVar[InTorch | None] = None
-    keep_gate: ClassVar[str | None] = None
-    """The gate whose opening keeps the state: forget (LSTM), update (GRU)."""
     kernel: Tensor
     recurrent_kernel: Tensor
     bias: Tensor

@@ -36,7 +36,6 @@ class GRU(Cell):
     kinds = ("GRU", "GRUCell", "CuDNNGRU")
     gates = ("update", "reset", "candidate")
     in_torch = InTorch(name="GRU")
-    keep_gate = "update"
     recurrent_bias: Tensor
 
     def __init__(

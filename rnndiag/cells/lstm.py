@@ -24,7 +24,6 @@ class LSTM(Cell):
     kinds = ("LSTM", "LSTMCell", "CuDNNLSTM")
     gates = ("input", "forget", "candidate", "output")
     in_torch = InTorch(name="LSTM", projects=True)
-    keep_gate = "forget"
     projection: Tensor | None
 
     def __init__(

@@ -223,11 +223,7 @@ def _most_stuck(layer: LayerReport) -> float | None:
     gates = fact_of(layer, "gate_activity")
     if not gates:
         return None
-    shares = [
-        gate.left_stuck_share + (0 if name in ("forget", "update") else gate.right_stuck_share)
-        for name, gate in gates.items()
-    ]
-    return max(map(float, shares))
+    return max(float(gate.stuck_share) for gate in gates.values())
 
 
 def _kinds(layers: list[LayerReport]) -> list[str]:

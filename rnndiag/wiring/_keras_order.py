@@ -20,7 +20,7 @@ def from_zero(
     """
     if keras3:
         # Call 0 of such a model cannot be an output, so it was counted from 0 after all.
-        skipped = {ref.layer: 1 for ref in outputs if False}
+        skipped = {ref.layer: 1 for ref in outputs if ref.layer in models and ref.call > 0}
         return list(calls), _counted(outputs, skipped)
     shift = _index_shift(calls, outputs)
     moved = [

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from rnndiag.layers.base import Recorder, Signal, build
-from rnndiag.records import Array, Writer
+from rnndiag.records import Array, LayerSpec, Writer
 from tests.graphs import layer
 
 RNG = np.random.default_rng(0)
 
 
-def apply(spec: object, *values: Array, masks: tuple[Array | None, ...] = ()) -> Signal:
+def apply(spec: LayerSpec, *values: Array, masks: tuple[Array | None, ...] = ()) -> Signal:
     told = masks or (None,) * len(values)
     signals = tuple(
         Signal(torch.from_numpy(value), None if mask is None else torch.from_numpy(mask))
         for value, mask in zip(values, told, strict=True)
     )
     recorder = Recorder(torch.Generator(), len(values[0]), 1, torch.device("cpu"))
-    (signal,) = build(spec).run(signals, (), recorder)  # type: ignore[arg-type]
+    (signal,) = build(spec).run(signals, (), recorder)
     assert signal.lost is None, signal.lost
     return signal
 
@@ -29,6 +31,10 @@ def value(signal: Signal) -> Array:
     assert signal.value is not None
     found: Array = signal.value.numpy()
     return found
+
+
+def written_by(version: str, spec: LayerSpec) -> LayerSpec:
+    return replace(spec, writer=Writer(framework="keras", version=version))
 
 
 def sample(*shape: int) -> Array:
@@ -104,10 +110,34 @@ def test_softmax_of_a_sequence_is_not_masked() -> None:
 @pytest.mark.parametrize("kind", ["Add", "Concatenate"])
 def test_merged_masks_are_the_writer_s(kind: str, version: str, want: list[bool] | None) -> None:
     masks = np.array([[1, 1, 0, 0]], bool), np.array([[1, 0, 1, 0]], bool)
-    spec = layer("m", kind, config={"axis": -1})
-    spec = type(spec)(**{**vars(spec), "writer": Writer(framework="keras", version=version)})
+    spec = written_by(version, layer("m", kind, config={"axis": -1}))
     found = apply(spec, sample(1, 4, 2), sample(1, 4, 2), masks=masks).mask
     assert (None if found is None else found[0].tolist()) == want
+
+
+@pytest.mark.parametrize(
+    ("version", "words", "sentences"),
+    [
+        ("2.1.6", False, False),
+        ("2.2.4", True, True),
+        ("2.15.0", True, True),
+        ("3.15.1", False, False),
+    ],
+)
+def test_masks_of_distributed_layers_are_the_writer_s(
+    version: str, words: bool, sentences: bool
+) -> None:
+    """Whether an embedding's mask comes out, and whether a dense layer's is reduced."""
+    ids = np.array([[[1, 0], [0, 0]]])
+    embedding = layer("e", "Embedding", sample(3, 2), config={"mask_zero": True})
+    wrapper = written_by(version, layer("each", "TimeDistributed", inner=(embedding,)))
+    mask = apply(wrapper, ids).mask
+    assert (mask is not None) == words
+    assert mask is None or mask.tolist() == [[[True, False], [False, False]]]
+    flatten = layer("each", "TimeDistributed", inner=(layer("f", "Flatten"),))
+    mask = apply(written_by(version, flatten), sample(1, 2, 2, 3), masks=(ids != 0,)).mask
+    assert mask is not None
+    assert mask.tolist() == ([[True, False]] if sentences else (ids != 0).tolist())
 
 
 def test_integers_become_floats() -> None:

@@ -51,6 +51,12 @@ def test_what_lies_behind_an_unknown_layer_is_fed_noise() -> None:
     assert output.value is not None
 
 
+def test_what_noise_has_become_stays_lost() -> None:
+    dense = layer("dense", "Dense", *matrices((4, 2)))
+    done = run(chain(source("x", None), layer("custom", "Mystery"), lstm("lstm", 3), dense))
+    assert "Mystery" in str(done.outputs[0].lost)
+
+
 def test_what_lies_beside_an_unknown_layer_is_not_touched() -> None:
     specs = {
         spec.name: spec

@@ -52,7 +52,7 @@ def build(
     decay = np.log(0.9) * np.arange(timesteps)[::-1]
     run = LayerRun(
         name="layer",
-        label="layer",
+        id="layer",
         kind=kind,
         direction="forward",
         index=0,

@@ -113,7 +113,7 @@ def test_several_modules_each_have_their_own_input(inspect: Inspect) -> None:
     assert done.report.probe.wiring == "isolated"
     for got, want in zip(done.run.outputs, (ahead(x)[0], after(y)[0]), strict=True):
         np.testing.assert_allclose(got, want.detach().numpy(), rtol=0, atol=1e-6)
-    assert [layer.name for layer in done.run.layers] == ["encoder", "decoder_l0", "decoder_l1"]
+    assert [layer.id for layer in done.run.layers] == ["encoder", "decoder_l0", "decoder_l1"]
 
 
 # ---------------------------------------------------------------- total gradients

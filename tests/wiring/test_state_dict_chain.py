@@ -137,7 +137,7 @@ def test_where_the_wiring_is_not_certain_modules_run_alone(tmp_path: Path, name:
     assert done.report.probe.wiring == "isolated"
     assert any(note.startswith("recurrent modules run on their own") for note in done.report.notes)
     recurrent = [n for n, m in network.named_children() if isinstance(m, nn.RNNBase)]
-    assert [layer.name for layer in done.run.layers] == recurrent
+    assert [layer.id for layer in done.run.layers] == recurrent
 
 
 def test_a_further_parameter_ends_the_certainty(tmp_path: Path) -> None:

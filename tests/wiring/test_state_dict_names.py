@@ -44,14 +44,14 @@ def test_wrappers_are_not_shown(inspect: Inspect, prefix: str, label: str) -> No
     module = nn.LSTM(INPUTS, UNITS, num_layers=2)
     tensors = {prefix + name: tensor for name, tensor in module.state_dict().items()}
     done = inspect(tensors)
-    assert [layer.label for layer in done.run.layers] == [label, label]
-    assert [layer.name for layer in done.run.layers] == [f"{label}_l0", f"{label}_l1"]
+    assert [layer.name for layer in done.run.layers] == [label, label]
+    assert [layer.id for layer in done.run.layers] == [f"{label}_l0", f"{label}_l1"]
 
 
 def test_no_two_layers_share_a_name(inspect: Inspect) -> None:
     stack, single, wrapped = nn.GRU(2, 3, 2), nn.GRU(2, 3), nn.GRU(2, 3)
     net = nn.ModuleDict({"rnn": stack, "rnn_l1": single, "module": nn.ModuleDict({"rnn": wrapped})})
-    names = [layer.name for layer in inspect(net.state_dict()).run.layers]
+    names = [layer.id for layer in inspect(net.state_dict()).run.layers]
     assert len(set(names)) == len(names) == 4
 
 
