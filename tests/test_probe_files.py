@@ -99,6 +99,9 @@ def test_no_array_for_the_input(tmp_path: Path) -> None:
 def test_no_array_for_several_inputs(tmp_path: Path) -> None:
     with pytest.raises(BadProbe, match="no array for inputs series, age") as raised:
         load(saved(tmp_path, x0=X), BOTH)
+    assert "numpy.savez(FILE, series=…, age=…)" in raised.value.hint
+    with pytest.raises(BadProbe, match="no array for inputs series, age") as raised:
+        load(saved(tmp_path, p=X, q=X), BOTH)
     assert raised.value.hint.count("--probe-key NAME") == 2
 
 
@@ -171,6 +174,11 @@ def test_a_shape_that_does_not_fit(tmp_path: Path, shape: tuple[int, ...], hint:
     assert f"has shape {shape}" in told.message
     assert "input 'x_in' takes features of shape (batch, any, 5)" in told.message
     assert hint in told.hint
+
+
+def test_a_length_that_the_network_fixes(tmp_path: Path) -> None:
+    graph = chain(source("x", [None, 12, 5]), lstm("rnn", 5))
+    assert "takes 12 timesteps" in refused(tmp_path, np.ones((4, 11, 5)), graph).hint
 
 
 def test_a_single_feature_without_its_axis(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def _head(path: Path) -> bytes:
 
 def _unreadable(path: Path, what: str, error: Exception) -> BadProbe:
     lines = str(error).strip().splitlines()
-    if "allow_pickle" in str(error):
+    if "allow_pickle" in str(error) or "Python objects" in str(error):
         return BadProbe(
             f"{path}: {what} holds Python objects, which are never unpickled",
             "save arrays of numbers",

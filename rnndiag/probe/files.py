@@ -110,10 +110,11 @@ def _matched(
         if all(name in file.loaders for name in names):
             return names
     sought = " and ".join(map(repr, keys)) if keys else f"for {told}"
-    raise BadProbe(
-        f"{file.path}: no array {sought}; it holds {file.listing}",
-        f"name one for each {noun}: {' '.join(f'{option} NAME' for _ in wanted)}",
-    )
+    hint = f"name one for each {noun}: {' '.join(f'{option} NAME' for _ in wanted)}"
+    if len(file.loaders) < len(wanted):
+        arrays = ", ".join(f"{name}=…" for name in wanted)
+        hint = f"put one array for each {noun} into an .npz: numpy.savez(FILE, {arrays})"
+    raise BadProbe(f"{file.path}: no array {sought}; it holds {file.listing}", hint)
 
 
 def _candidates(file: ArrayFile, wanted: Sequence[str], letter: str) -> Iterator[Sequence[str]]:

@@ -81,6 +81,9 @@ def _shape_hint(array: Array, need: InputNeed) -> str:
         return "one-hot vectors become ids by x.argmax(-1)"
     if array.ndim == 3 and _same((array.shape[2], array.shape[1]), need):
         return "features come last: x.transpose(0, 2, 1)"
+    steps, sizes = need.fixed_steps, array.shape[1:]
+    if steps is not None and sizes and _same((steps, *sizes[1:]), need):
+        return f"the network takes {steps} timesteps, no more and no fewer: cut or pad the probe"
     return "axes are batch, timesteps, features"
 
 
