@@ -18,7 +18,7 @@ from rnndiag import registry
 from rnndiag.activations import UnknownActivation
 from rnndiag.cells.base import State, UnfitWeights
 from rnndiag.layers._recurrent_looks import looks_recurrent
-from rnndiag.records import Array, Direction, LayerSpec, NotAnalysed
+from rnndiag.records import Array, Direction, LayerSpec, NotAnalysed, Writer
 from rnndiag.recurrence import Journal
 
 Masks = tuple[Tensor | None, ...]
@@ -37,8 +37,18 @@ class Signal:
     """(B, T) bool, false at steps to skip; None where there is no mask."""
     lost: str | None = None
     """Why the true value is not known; a value beside it was made from noise."""
-    mask_by_hand: bool = False
-    """Whether the mask was given to the call, instead of coming with the value."""
+    told: Tensor | None = None
+    """A mask that the call is given by hand, in the place of the value's own."""
+
+    @property
+    def heeded(self) -> Tensor | None:
+        """The mask that a layer works with."""
+        return self.mask if self.told is None else self.told
+
+    def handed_on(self, writer: Writer) -> Tensor | None:
+        """The mask that its output gets; Keras 3.0 to 3.10 handed the value's own on."""
+        own = writer.framework == "keras" and (3,) <= writer.numbers < (3, 11)
+        return self.mask if own else self.heeded
 
 
 def why_lost(signals: Sequence[Signal]) -> str | None:
@@ -128,9 +138,10 @@ class Layer(nn.Module, ABC):
         values = tuple(as_float(signal.value) for signal in inputs if signal.value is not None)
         if not values or len(values) < len(inputs):
             return (Signal(None, lost=lost or f"what feeds {self.spec.name} is unknown"),)
-        masks = tuple(signal.mask for signal in inputs)
         try:
-            return (Signal(self.masked(masks, *values), self.mask(masks, *values), lost),)
+            output = self.masked(tuple(signal.heeded for signal in inputs), *values)
+            masks = tuple(signal.handed_on(self.spec.writer) for signal in inputs)
+            return (Signal(output, self.mask(masks, *values), lost),)
         except (RuntimeError, IndexError, ValueError) as error:
             shapes = ", ".join(str(tuple(value.shape)) for value in values)
             reason = f"{self.spec.name}: {self.spec.kind} does not take {shapes} ({error})"

@@ -36,7 +36,7 @@ class Model(Layer):
     ) -> tuple[Signal, ...]:
         done = _Signals()
         for ref, signal in zip(self.graph.inputs, inputs, strict=False):
-            done.put(ref.layer, ref.call, (replace(signal, mask_by_hand=False),))
+            done.put(ref.layer, ref.call, (Signal(signal.value, signal.heeded, signal.lost),))
         for call in self.graph.calls:
             layer = self.by_name[call.layer]
             assert isinstance(layer, Layer)
@@ -74,6 +74,7 @@ class _Signals:
         if call.mask is None:
             return given
         mask = self.find(call.mask)
-        told = None if mask.value is None else mask.value.bool()
-        first = replace(given[0], mask=told, mask_by_hand=True, lost=given[0].lost or mask.lost)
-        return (first if mask.value is not None else Signal(None, lost=mask.lost), *given[1:])
+        if mask.value is None:
+            return (Signal(None, lost=mask.lost), *given[1:])
+        lost = given[0].lost or mask.lost
+        return (replace(given[0], told=mask.value.bool(), lost=lost), *given[1:])

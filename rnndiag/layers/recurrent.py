@@ -129,23 +129,24 @@ class Recurrent(Layer):
     def _feed(self, source: Signal, has_initial: bool, recorder: Recorder) -> _Feed:
         """The input where it is known and fits, noise elsewhere."""
         size = next(self._cells()).input_size
-        x, mask, isolated = source.value, source.mask, source.lost
+        x, isolated = source.value, source.lost
         if x is None or x.dim() != 3 or x.shape[-1] != size or not x.numel():
             shape = "no known shape" if x is None else f"shape {tuple(x.shape)}"
             isolated = isolated or f"its input has {shape}, not (batch, timesteps, {size})"
             return _Feed(recorder.noise(size).transpose(0, 1), None, None, isolated)
-        if mask is not None and mask.shape != x.shape[:2]:
-            isolated = f"its mask has shape {tuple(mask.shape)}, not {tuple(x.shape[:2])}"
-            mask = None
-        obeyed = mask if self._obeys_mask(source, has_initial) else None
+        obeyed, carried = self._obeyed(source, has_initial), source.handed_on(self.spec.writer)
+        for mask in (obeyed, carried):
+            if mask is not None and mask.shape != x.shape[:2]:
+                isolated = f"its mask has shape {tuple(mask.shape)}, not {tuple(x.shape[:2])}"
+                obeyed = carried = None
         if not self.time_major:
             x, obeyed = x.transpose(0, 1), None if obeyed is None else obeyed.T
-        return _Feed(as_float(x), obeyed, mask, isolated)
+        return _Feed(as_float(x), obeyed, carried, isolated)
 
-    def _obeys_mask(self, source: Signal, has_initial: bool) -> bool:
-        """Keras 3 hands a mask on to a layer's call only where that takes one tensor."""
+    def _obeyed(self, source: Signal, has_initial: bool) -> Tensor | None:
+        """Keras 3 tells a layer the mask of its input only where that is its only tensor."""
         keras3 = self.spec.writer.framework == "keras" and self.spec.writer.numbers >= (3,)
-        return source.mask_by_hand or not (has_initial and keras3)
+        return source.told if has_initial and keras3 else source.heeded
 
     def _initial(self, given: tuple[Signal, ...], batch: int) -> tuple[list[State], str | None]:
         """Each cell's first state; zeros with the reason where those given do not do."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from rnndiag.layers.base import Layer, Recorder, Signal, build
@@ -40,16 +38,17 @@ class TimeDistributed(Layer):
             return (lost,)
         steps = source.value.shape[:2]
         outputs = self.inner.run(tuple(map(self._folded, inputs)), (), recorder)
-        return tuple(self._unfolded(output, source.mask, steps) for output in outputs)
+        mask = source.handed_on(self.spec.writer)
+        return tuple(self._unfolded(output, mask, steps) for output in outputs)
 
     def _folded(self, signal: Signal) -> Signal:
         if signal.value is None:
             return signal
-        mask = signal.mask
+        mask = signal.heeded
         # A mask of whole timesteps says nothing about what is inside one of them.
         inside = mask is not None and mask.dim() > 2
         told = mask.flatten(0, 1) if mask is not None and inside and self.tells_inner else None
-        return replace(signal, value=signal.value.flatten(0, 1), mask=told)
+        return Signal(signal.value.flatten(0, 1), told, signal.lost)
 
     def _unfolded(self, output: Signal, mask: Tensor | None, steps: tuple[int, ...]) -> Signal:
         if output.value is None or len(output.value) != steps[0] * steps[1]:
