@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rnndiag.dialects import clips_hard_sigmoid
 from rnndiag.records import Writer
 
 Function = Callable[[Tensor], Tensor]
@@ -100,7 +101,7 @@ def activation(value: str | Mapping[str, Any] | None, writer: Writer) -> Activat
     if isinstance(value, Mapping):
         return _from_object(value, writer)
     name = value or "linear"
-    if name == "hard_sigmoid" and writer.framework == "keras" and writer.numbers < (3,):
+    if name == "hard_sigmoid" and clips_hard_sigmoid(writer):
         return Activation(name=name, function=_keras2_hard_sigmoid, bounded=True)
     for table in (_BOUNDED, _RECTIFIED, _OTHER, _VECTOR):
         if name in table:

@@ -6,7 +6,7 @@ Batch first throughout, as in Keras.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from rnndiag import registry
 from rnndiag.activations import UnknownActivation
-from rnndiag.cells.base import State, UnfitWeights
+from rnndiag.cells.base import UnfitWeights
+from rnndiag.dialects import hands_on_the_values_mask
 from rnndiag.layers._recurrent_looks import looks_recurrent
-from rnndiag.records import Array, Direction, LayerSpec, NotAnalysed, Writer
+from rnndiag.records import Array, LayerSpec, NotAnalysed, Writer
 from rnndiag.recurrence import Journal
 
 Masks = tuple[Tensor | None, ...]
@@ -46,9 +47,8 @@ class Signal:
         return self.mask if self.told is None else self.told
 
     def handed_on(self, writer: Writer) -> Tensor | None:
-        """The mask that its output gets; Keras 3.0 to 3.10 handed the value's own on."""
-        own = writer.framework == "keras" and (3,) <= writer.numbers < (3, 11)
-        return self.mask if own else self.heeded
+        """The mask that its output gets."""
+        return self.mask if hands_on_the_values_mask(writer) else self.heeded
 
 
 def why_lost(signals: Sequence[Signal]) -> str | None:
@@ -61,15 +61,10 @@ class Entry:
     """One use of one recurrent layer and direction."""
 
     spec: LayerSpec
-    direction: Direction
     call: int
     journal: Journal
     z: Tensor
     """(T, B, G·H) the cell's projected input, part of the autograd graph."""
-    sequence: Tensor
-    """(T, B, H) hidden states in processing order, part of the autograd graph."""
-    last: State
-    """The other last states (B, H), part of the autograd graph."""
     go_backwards: bool
     """Whether the input was turned around before it was processed."""
     reflipped: bool
@@ -117,9 +112,9 @@ class Layer(nn.Module, ABC):
         """Whether each stored array is trainable, in stored order."""
         return ()
 
-    @abstractmethod
     def forward(self, *values: Tensor) -> Tensor:
-        """The layer's output."""
+        """The output of a layer that needs no more than values; others have their own `run`."""
+        raise NotImplementedError(f"{self.spec.kind} runs with a recorder")
 
     def masked(self, masks: Masks, *values: Tensor) -> Tensor:
         """The output beside masks; by default they do not change it."""

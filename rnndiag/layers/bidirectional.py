@@ -27,9 +27,6 @@ class Bidirectional(Layer):
         self.return_sequences = self.forward_layer.return_sequences
         self.backward_layer.reflipped = self.return_sequences
 
-    def forward(self, *values: Tensor) -> Tensor:
-        raise NotImplementedError("a recurrent layer runs with a recorder")
-
     def run(
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
     ) -> tuple[Signal, ...]:

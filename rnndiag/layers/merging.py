@@ -10,18 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rnndiag.dialects import any_mask_is_enough, merges_drop_masks
 from rnndiag.layers.base import CannotRebuild, Layer, Masks
 from rnndiag.records import LayerSpec, Writer
-
-
-def _drops_masks(writer: Writer) -> bool:
-    """Keras 3.0 to 3.3 found no mask on a list of inputs."""
-    return writer.framework == "keras" and (3,) <= writer.numbers < (3, 4)
-
-
-def _any_is_enough(writer: Writer) -> bool:
-    """Keras 3.4 and later keep a step that any input has; before, all had to have it."""
-    return writer.framework == "keras" and writer.numbers >= (3, 4)
 
 
 class _Merge(Layer):
@@ -36,9 +27,9 @@ class _Merge(Layer):
 
     def mask(self, masks: Masks, *values: Tensor) -> Tensor | None:
         given = [mask for mask in masks if mask is not None]
-        if not given or _drops_masks(self.spec.writer):
+        if not given or merges_drop_masks(self.spec.writer):
             return None
-        if _any_is_enough(self.spec.writer):
+        if any_mask_is_enough(self.spec.writer):
             return reduce(torch.logical_or, given) if len(given) == len(masks) else None
         return reduce(torch.logical_and, given)
 
@@ -140,11 +131,11 @@ class Concatenate(Layer):
 
     def mask(self, masks: Masks, *values: Tensor) -> Tensor | None:
         """An input without a mask counts as real; along time the masks follow each other."""
-        if all(mask is None for mask in masks) or _drops_masks(self.spec.writer):
+        if all(mask is None for mask in masks) or merges_drop_masks(self.spec.writer):
             return None
         whole = [_whole(mask, x) for mask, x in zip(masks, values, strict=True)]
         joined = torch.cat(whole, self.axis)
-        return joined.any(-1) if _any_is_enough(self.spec.writer) else joined.all(-1)
+        return joined.any(-1) if any_mask_is_enough(self.spec.writer) else joined.all(-1)
 
 
 class Dot(Layer):
@@ -181,8 +172,9 @@ def _of_one_rank(values: Sequence[Tensor]) -> list[Tensor]:
 
 def _mask_each(writer: Writer, masks: Masks, values: Sequence[Tensor]) -> bool:
     """Whether masks change the values; reshaped inputs have lost theirs by then."""
-    ranks = {x.dim() for x in values}
-    return _any_is_enough(writer) and len(ranks) == 1 and any(mask is not None for mask in masks)
+    of_one_rank = len({x.dim() for x in values}) == 1
+    masked = any(mask is not None for mask in masks)
+    return any_mask_is_enough(writer) and of_one_rank and masked
 
 
 def _over_features(mask: Tensor | None) -> Tensor | None:

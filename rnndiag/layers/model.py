@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import nn
 
 from rnndiag.layers.base import Layer, Recorder, Signal, build
 from rnndiag.records import Call, LayerSpec, NotAnalysed, Ref
@@ -27,9 +27,6 @@ class Model(Layer):
         # nn.ModuleDict accepts no dots and no names of its own methods as keys.
         self.layers = nn.ModuleList(built.values())
         self.by_name = dict(zip(built, self.layers, strict=True))
-
-    def forward(self, *values: Tensor) -> Tensor:
-        raise NotImplementedError("a model runs with a recorder")
 
     def run(
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder

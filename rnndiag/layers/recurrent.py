@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnndiag import cells
+from rnndiag import cells, dialects
 from rnndiag.cells.base import Cell, State
 from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal, as_float, why_lost
-from rnndiag.records import Direction, LayerSpec
+from rnndiag.records import LayerSpec
 from rnndiag.recurrence import Journal, Recurrence
 
 
@@ -60,20 +60,13 @@ class Recurrent(Layer):
         self.return_state = bool(config.get("return_state"))
         self.time_major = bool(config.get("time_major"))
         self.zero_output_for_mask = bool(config.get("zero_output_for_mask"))
-        self.last_cell_first = bool(config.get("reverse_state_order"))
-        self.shows_state = _shows_state(spec)
+        self.last_cell_first = dialects.puts_last_cell_first(spec.writer)
+        unrolled = bool(config.get("unroll"))
+        self.shows_state = dialects.shows_state_at_masked_steps(spec.writer) and not unrolled
 
     @classmethod
     def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
         return (True, True, True) if config.get("use_bias", True) else (True, True)
-
-    @property
-    def direction(self) -> Direction:
-        """The order in which the timesteps are read."""
-        return "backward" if self.go_backwards else "forward"
-
-    def forward(self, *values: Tensor) -> Tensor:
-        raise NotImplementedError("a recurrent layer runs with a recorder")
 
     def run(
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
@@ -89,7 +82,17 @@ class Recurrent(Layer):
             x, *last = Recurrence.apply(journal, z, *state)  # type: ignore[no-untyped-call]
             lasts.append((x[-1], *last))
             sequences.append(x)
-            recorder.add(self._entry(spec, journal, z, x, tuple(last), recorder, isolated))
+            recorder.add(
+                Entry(
+                    spec=spec,
+                    call=recorder.count(spec),
+                    journal=journal,
+                    z=z,
+                    go_backwards=self.go_backwards,
+                    reflipped=self.reflipped,
+                    isolated=isolated,
+                )
+            )
         output = x if mask is None else self._masked(sequences, mask)
         return self._outputs(output, lasts, feed.carried, isolated)
 
@@ -100,29 +103,6 @@ class Recurrent(Layer):
 
     def _turn(self, sequence: Tensor) -> Tensor:
         return sequence.flip(0) if self.go_backwards else sequence
-
-    def _entry(
-        self,
-        spec: LayerSpec,
-        journal: Journal,
-        z: Tensor,
-        h: Tensor,
-        last: State,
-        recorder: Recorder,
-        isolated: str | None,
-    ) -> Entry:
-        return Entry(
-            spec=spec,
-            direction=self.direction,
-            call=recorder.count(spec),
-            journal=journal,
-            z=z,
-            sequence=h,
-            last=last,
-            go_backwards=self.go_backwards,
-            reflipped=self.reflipped,
-            isolated=isolated,
-        )
 
     # ------------------------------------------------------------ what it runs on
 
@@ -144,9 +124,9 @@ class Recurrent(Layer):
         return _Feed(as_float(x), obeyed, carried, isolated)
 
     def _obeyed(self, source: Signal, has_initial: bool) -> Tensor | None:
-        """Keras 3 tells a layer the mask of its input only where that is its only tensor."""
-        keras3 = self.spec.writer.framework == "keras" and self.spec.writer.numbers >= (3,)
-        return source.told if has_initial and keras3 else source.heeded
+        """The mask that the cells follow; one given by hand always counts."""
+        unheard = has_initial and dialects.ignores_mask_beside_states(self.spec.writer)
+        return source.told if unheard else source.heeded
 
     def _initial(self, given: tuple[Signal, ...], batch: int) -> tuple[list[State], str | None]:
         """Each cell's first state; zeros with the reason where those given do not do."""
@@ -186,18 +166,3 @@ class Recurrent(Layer):
             ordered = lasts[::-1] if self.last_cell_first else lasts
             signals += [Signal(part, lost=lost) for state in ordered for part in state]
         return tuple(signals)
-
-
-def _shows_state(spec: LayerSpec) -> bool:
-    """Whether the first state stands at masked steps, instead of the previous output.
-
-    So did Keras before 2.3 on TensorFlow, except where it unrolled the loop. The two differ
-    before the first real step, and where the first state is not the last cell's.
-    """
-    writer = spec.writer
-    return (
-        writer.backend == "tensorflow"
-        and "tf" not in (writer.version or "")
-        and (2,) <= writer.numbers < (2, 3)
-        and not spec.config.get("unroll")
-    )

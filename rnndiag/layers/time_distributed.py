@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from rnndiag.dialects import time_distributed_asks_for_mask, time_distributed_hides_mask
 from rnndiag.layers.base import Layer, Recorder, Signal, build
 from rnndiag.records import LayerSpec, NotAnalysed
 
@@ -11,8 +12,8 @@ from rnndiag.records import LayerSpec, NotAnalysed
 class TimeDistributed(Layer):
     """Keras's wrapper: (B, T, …) goes through the wrapped layer as (B·T, …).
 
-    What becomes of a mask depends on the writer. Keras 2.2 to 2.15 folds it with the input,
-    and asks the wrapped layer for the output's; Keras 3 only folds it; before, it passes by.
+    What becomes of a mask depends on the writer: whether the wrapped layer sees it, and
+    whether it is asked for the output's.
     """
 
     kinds = ("TimeDistributed",)
@@ -20,13 +21,8 @@ class TimeDistributed(Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         self.inner = build(spec.inner[0])
-        numbers = spec.writer.numbers
-        passes_by = (2,) <= numbers < (2, 2) and "tf" not in (spec.writer.version or "")
-        self.tells_inner = not passes_by
-        self.asks_inner = not passes_by and numbers < (3,)
-
-    def forward(self, *values: Tensor) -> Tensor:
-        raise NotImplementedError("the wrapped layer may need a recorder")
+        self.tells_inner = not time_distributed_hides_mask(spec.writer)
+        self.asks_inner = time_distributed_asks_for_mask(spec.writer)
 
     def run(
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rnndiag.dialects import is_keras3
 from rnndiag.records import Writer
 
 Config = Mapping[str, Any]
@@ -26,7 +27,7 @@ def is_operation(config: Config, writer: Writer) -> bool:
     Newer files give the module; in an .h5 file an operation's configuration holds no more
     than its name and parameters.
     """
-    if writer.numbers < (3,):
+    if not is_keras3(writer):
         return False
     module = config.get("module")
     if isinstance(module, str):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from rnndiag import dialects
 from rnndiag.errors import UnreadableCheckpoint, UnsupportedCheckpoint
 from rnndiag.records import (
     Call,
@@ -95,13 +96,7 @@ class _Builder:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        numbers, tensorflow = writer.numbers, "tf" in (writer.version or "")
-        # Both wrapped layers zero masked steps of a sequence since tf.keras 1.13.
-        self.bidirectional_zeroes = numbers >= ((2, 2) if tensorflow else (2, 4))
-        # Stacked cells gave their states from the last cell to the first.
-        self.last_cell_first = (2,) <= numbers < (2, 2, 3) and not tensorflow
-        # The cells of Keras 2.0 write no configuration of their own.
-        hard = (2,) <= numbers < (2, 3) and not tensorflow
+        hard = dialects.cells_default_to_hard_sigmoid(writer)
         self.cell_defaults = {"recurrent_activation": "hard_sigmoid"} if hard else {}
 
     def whole(self, model: KerasModel) -> Graph:
@@ -164,10 +159,11 @@ class _Builder:
         backward = own.get("backward_layer") or {**forward, "config": turned}
         flags = variables(forward)
         count = len(arrays) // 2 if flags is None else len(flags)
+        zeroing = dialects.bidirectional_zeroes_masked_steps(self.writer)
         inner = []
         for layer, share in ((forward, arrays[:count]), (backward, arrays[count:])):
             spec = self.spec(layer, share, plain.name)
-            zeroes = self.bidirectional_zeroes and bool(spec.config.get("return_sequences"))
+            zeroes = zeroing and bool(spec.config.get("return_sequences"))
             inner.append(replace(spec, config={**spec.config, "zero_output_for_mask": zeroes}))
         return replace(plain, weights=(), inner=tuple(inner))
 
@@ -188,8 +184,7 @@ class _Builder:
             )
             for index, (cell, share) in enumerate(zip(cells, shares, strict=True))
         ]
-        config = {**own, "reverse_state_order": self.last_cell_first}
-        return replace(plain, config=config, weights=(), inner=tuple(inner))
+        return replace(plain, weights=(), inner=tuple(inner))
 
     def _sequential(self, config: Config, specs: dict[str, LayerSpec]) -> Graph:
         """A chain; an input is made up where the first layer only carries its shape."""
@@ -221,7 +216,7 @@ class _Builder:
         inputs = [name for name, spec in specs.items() if spec.kind == "InputLayer"]
         calls = [c for name, config in layers if name not in inputs for c in calls_of(name, config)]
         models = [name for name, config in layers if is_functional(config)]
-        keras3 = self.writer.numbers >= (3,)
+        keras3 = dialects.is_keras3(self.writer)
         calls, outputs = from_zero(calls, refs(own["output_layers"]), models, keras3=keras3)
         sources = refs(own["input_layers"])
         if not sources or any(ref.layer not in specs for ref in sources):

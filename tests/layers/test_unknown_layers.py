@@ -187,7 +187,7 @@ def test_both_directions_of_an_isolated_wrapper_are_measured() -> None:
     both = layer("both", "Bidirectional", config=config, inner=(lstm("both", FEATURES), back))
     assert isinstance(build(both), Bidirectional)
     done = run(chain(source("x", None), layer("custom", "Mystery"), both))
-    assert [entry.direction for entry in done.recorder.entries] == ["forward", "backward"]
+    assert [entry.go_backwards for entry in done.recorder.entries] == [False, True]
     assert all("Mystery" in str(entry.isolated) for entry in done.recorder.entries)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnndiag import dialects
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint, UnsupportedCheckpoint
 from rnndiag.records import Checkpoint, Graph, KerasModel, NamedArray, Ref, Writer
 from rnndiag.wiring import keras_config
@@ -156,7 +157,7 @@ def test_what_the_version_decides(version: str, zeroes: bool, reversed_states: b
     )
     layers = graph(model, version=version, both=LSTM_ARRAYS * 2, stack=LSTM_ARRAYS * 2).layers
     assert [inner.config["zero_output_for_mask"] for inner in layers["both"].inner] == [zeroes] * 2
-    assert layers["stack"].config["reverse_state_order"] == reversed_states
+    assert dialects.puts_last_cell_first(layers["stack"].writer) == reversed_states
 
 
 def test_bidirectional_arrays_are_divided_by_what_the_halves_have() -> None:
