@@ -35,6 +35,11 @@ def name(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
+def stored(path: Path) -> dict[str, Array]:
+    with np.load(path.with_suffix(".npz")) as archive:
+        return dict(archive)
+
+
 @cache
 def run(path: Path, **options: str) -> ProbeRun:
     done = pipeline.inspect(str(path), Options(probe=str(path.with_suffix(".npz")), **options))
@@ -67,7 +72,7 @@ def states(reference: Mapping[str, Array]) -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("path", files("keras"), ids=name)
 def test_keras_references(path: Path, record_error: Record) -> None:
-    reference = np.load(path.with_suffix(".npz"))
+    reference = stored(path)
     done = run(path, loss="mean_square")
     ours, writer = arrays.collect(done), path.parent.name
     error = distance(ours["output"], reference["y"])
@@ -85,7 +90,7 @@ def test_keras_references(path: Path, record_error: Record) -> None:
 @pytest.mark.parametrize("path", files("keras"), ids=name)
 def test_states_are_what_the_writer_returned(path: Path, record_error: Record) -> None:
     """A layer without a mask returns its states: for writers whose states are not stored."""
-    reference = np.load(path.with_suffix(".npz"))
+    reference = stored(path)
     layers = run(path, loss="mean_square").layers
     uses = Counter(layer.name for layer in layers)
     compared = 0
@@ -104,7 +109,7 @@ def test_states_are_what_the_writer_returned(path: Path, record_error: Record) -
 
 @pytest.mark.parametrize("path", files("gradients"), ids=name)
 def test_gradients_of_real_losses(path: Path, record_error: Record) -> None:
-    reference = np.load(path.with_suffix(".npz"))
+    reference = stored(path)
     kind = json.loads(str(reference["meta"]))["loss_kind"]
     done = run(path, loss=kind, targets=str(path.with_suffix(".npz")))
     ours, writer = arrays.collect(done), "gradients (tf-keras-2.15)"
@@ -127,7 +132,7 @@ def test_gradients_of_real_losses(path: Path, record_error: Record) -> None:
 
 @pytest.mark.parametrize("path", files("networks"), ids=name)
 def test_networks_of_other_writers(path: Path, record_error: Record) -> None:
-    reference = np.load(path.with_suffix(".npz"))
+    reference = stored(path)
     outputs = run(path).outputs
     wanted = [reference[f"y{k}"] for k in range(len(outputs))]
     assert f"y{len(outputs)}" not in reference
