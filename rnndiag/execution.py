@@ -14,12 +14,12 @@ from torch import Tensor
 
 from rnndiag import pulses
 from rnndiag.cells.base import as_array
-from rnndiag.layers.base import Entry, Recorder
+from rnndiag.layers.base import Entry, Recorder, Signal
 from rnndiag.losses import check_range, loss_value
 from rnndiag.network import Network, Pass
 from rnndiag.progress import Progress, silent
 from rnndiag.recording import layer_run
-from rnndiag.records import Options, Probe, ProbeRun, Wiring
+from rnndiag.records import Array, Options, Probe, ProbeRun, Wiring
 from rnndiag.recurrence import TotalGradients
 
 
@@ -48,18 +48,17 @@ def _step_by_step() -> Iterator[None]:
 
 
 def _run(network: Network, probe: Probe, options: Options, progress: Progress) -> ProbeRun:
-    inputs = tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in probe.inputs)
     recorder = Recorder(
         generator=torch.Generator().manual_seed(options.seed),
         batch=probe.batch * probe.seeds,
         timesteps=probe.timesteps,
         device=network.device,
     )
-    done = network.run(inputs, _input_masks(network, probe), recorder)
+    done = network.run(tuple(_signals(probe, network.device)), recorder)
     entries = recorder.entries
-    real = [_real_steps(entry, probe) for entry in entries]
+    real = [_real_steps(entry) for entry in entries]
     behind_known = network.graph.wiring != "isolated"
-    aimed = pulses.aim(done, real, probe, known=behind_known, seed=options.seed)
+    aimed = pulses.aim(done, real, known=behind_known, seed=options.seed)
     loss, totals = _backpropagate_loss(done, probe, options, network.graph.wiring)
     layers = []
     for k, (entry, steps, pulse) in enumerate(zip(entries, real, aimed, strict=True)):
@@ -91,48 +90,47 @@ def _lost(done: Pass) -> tuple[str, ...]:
 
 def _unfollowed_padding(entries: Sequence[Entry], probe: Probe) -> tuple[str, ...]:
     """Pooling and strides change the time axis, and nothing tells where padding went."""
-    if probe.padding is None:
-        return ()
-    changed = [e.spec.name for e in entries if e.journal.run.z.shape[1::-1] != probe.padding.shape]
-    if not changed:
+    lengths = {padding.shape[1] for padding in probe.paddings if padding is not None}
+    bare = [e for e in entries if e.journal.mask is None and e.padding is None]
+    changed = [e.spec.name for e in bare if len(e.journal.run.z) not in lengths]
+    if not lengths or not changed:
         return ()
     return (f"padding is not followed to {', '.join(changed)}: its timesteps are not the probe's",)
 
 
-def _input_masks(network: Network, probe: Probe) -> tuple[Tensor | None, ...]:
-    """Masks that no layer makes: PyTorch packs padded sequences outside the graph."""
-    none: tuple[Tensor | None, ...] = (None,) * len(probe.inputs)
-    if probe.padding is None or not probe.packed:
-        return none
-    return (torch.from_numpy(~probe.padding), *none[1:])
+def _signals(probe: Probe, device: torch.device) -> Iterator[Signal]:
+    """The inputs; PyTorch's padding is a mask, as packed sequences leave it out."""
+    paddings = probe.paddings or (None,) * len(probe.inputs)
+    for array, padding in zip(probe.inputs, paddings, strict=True):
+        value = torch.from_numpy(np.ascontiguousarray(array)).to(device)
+        blank = None if padding is None else torch.from_numpy(padding).to(device)
+        mask = None if blank is None or not probe.packed else ~blank
+        yield Signal(value, mask, padding=blank)
 
 
-def _real_steps(entry: Entry, probe: Probe) -> Tensor:
-    """(T, B) bool in processing order: neither masked nor trailing padding."""
-    steps, batch = entry.journal.run.z.shape[:2]
-    mask = entry.journal.mask
-    real = entry.z.new_ones(steps, batch, dtype=torch.bool) if mask is None else mask
-    if probe.padding is not None and probe.padding.shape == (batch, steps):
-        padding = torch.from_numpy(probe.padding.T.copy()).to(real.device)
-        real = real & ~(padding.flip(0) if entry.go_backwards else padding)
-    return real
+def _real_steps(entry: Entry) -> Tensor:
+    """(T, B) bool in processing order: what the network itself skips, else the padding, is out."""
+    if entry.journal.mask is not None:
+        return entry.journal.mask
+    if entry.padding is not None:
+        return ~entry.padding
+    return entry.z.new_ones(entry.z.shape[:2], dtype=torch.bool)
 
 
-def _as_targeted(output: Tensor, k: int, probe: Probe) -> Tensor:
-    """An assumed output (B, T, C) at its last real step, where its targets have no steps.
+def _as_targeted(signal: Signal, target: Array, loss: str) -> Tensor:
+    """An assumed output (B, T, C), or its last real step where that is what the target is for.
 
     A state dict does not tell whether the network answers at each step or at the end.
     """
-    if k >= len(probe.targets) or output.dim() != 3:
+    output = signal.value
+    assert output is not None
+    per_step = target.ndim > 1 and target.shape[1] == output.shape[1]
+    if not loss.startswith("sparse") and output.shape[-1] > 1:
+        per_step = target.ndim == output.dim()
+    if output.dim() != 3 or per_step:
         return output
-    batch, steps, _ = output.shape
-    shape = probe.targets[k].shape
-    if len(shape) > 1 and shape[1] == steps:
-        return output
-    real = torch.ones(batch, steps, dtype=torch.bool)
-    if probe.padding is not None and probe.padding.shape == (batch, steps):
-        real = torch.from_numpy(~probe.padding)
-    return output[torch.arange(batch), pulses.last_true(real.T).to(output.device)]
+    last = pulses.last_true(pulses.real_steps(output, signal).T)
+    return output[torch.arange(len(output), device=output.device), last]
 
 
 def _backpropagate_loss(
@@ -141,8 +139,9 @@ def _backpropagate_loss(
     """The loss, and each layer's total gradients of it; nothing where none is asked for."""
     masks = [signal.mask for signal in done.outputs]
     outputs = _known_outputs(done)
-    if wiring == "assumed":
-        outputs = [_as_targeted(y, k, probe) for k, y in enumerate(outputs)]
+    if wiring == "assumed" and outputs and options.loss is not None:
+        pairs = zip(done.outputs, probe.targets, strict=False)
+        outputs = [_as_targeted(*pair, options.loss) for pair in pairs] or outputs
         check_range(outputs, options.loss)
     loss = loss_value(outputs, probe.targets, options.loss, masks, options.loss_weights)
     if loss is None:

@@ -48,12 +48,6 @@ class Network:
         """Layers that were not rebuilt."""
         return tuple(self.model.not_analysed())
 
-    def run(
-        self, inputs: tuple[Tensor, ...], masks: tuple[Tensor | None, ...], recorder: Recorder
-    ) -> Pass:
+    def run(self, inputs: tuple[Signal, ...], recorder: Recorder) -> Pass:
         """Run one batch; layers whose input is unknown are fed the recorder's noise."""
-        signals = tuple(
-            Signal(value.to(self.device), None if mask is None else mask.to(self.device))
-            for value, mask in zip(inputs, masks, strict=True)
-        )
-        return Pass(outputs=self.model.run(signals, (), recorder), recorder=recorder)
+        return Pass(outputs=self.model.run(inputs, (), recorder), recorder=recorder)

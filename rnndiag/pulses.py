@@ -11,7 +11,6 @@ from torch import Tensor
 from rnndiag.cells.base import State
 from rnndiag.layers.base import Entry, Signal
 from rnndiag.network import Pass
-from rnndiag.records import Probe
 
 _PULSES_WANTED = 16
 """Pulses in all that a profile rests on; small batches send several from each sample."""
@@ -33,7 +32,7 @@ class Pulse:
     """Why they are random unit vectors on h; None where they come from the output."""
 
 
-def aim(done: Pass, real: Sequence[Tensor], probe: Probe, *, known: bool, seed: int) -> list[Pulse]:
+def aim(done: Pass, real: Sequence[Tensor], *, known: bool, seed: int) -> list[Pulse]:
     """One set of pulses a layer, each from the last real step of its samples.
 
     Where the network behind the layers is `known`, a pulse starts as what a random
@@ -42,7 +41,7 @@ def aim(done: Pass, real: Sequence[Tensor], probe: Probe, *, known: bool, seed: 
     nothing of it arrives in any sample, it starts as a random unit vector on h.
     """
     generator = torch.Generator().manual_seed(seed)
-    arriving = _arriving(done, probe, generator) if known else {False: [], True: []}
+    arriving = _arriving(done, generator) if known else {False: [], True: []}
     found: list[Pulse] = []
     for k, (entry, steps) in enumerate(zip(done.recorder.entries, real, strict=True)):
         at = last_true(steps)
@@ -56,9 +55,7 @@ def aim(done: Pass, real: Sequence[Tensor], probe: Probe, *, known: bool, seed: 
     return found
 
 
-def _arriving(
-    done: Pass, probe: Probe, generator: torch.Generator
-) -> dict[bool, list[list[State]]]:
+def _arriving(done: Pass, generator: torch.Generator) -> dict[bool, list[list[State]]]:
     """For the outputs' last step (False) and first (True): each pulse's arrivals by layer."""
     outputs = [s for s in done.outputs if s.value is not None and s.value.requires_grad]
     entries = done.recorder.entries
@@ -66,11 +63,10 @@ def _arriving(
     if not outputs or not entries:
         return found
     values = [s.value for s in outputs if s.value is not None]
-    padding = _output_padding(probe, entries)
     count = min(_count(done.recorder.batch), max(value.shape[-1] for value in values))
     for first in {entry.reflipped for entry in entries}:
         for _ in range(count):
-            sent = [_output_cotangent(s, padding, first, generator) for s in outputs]
+            sent = [_output_cotangent(s, first, generator) for s in outputs]
             found[first].append([totals.states for totals in done.gradients(values, sent)])
     return found
 
@@ -79,24 +75,13 @@ def _count(batch: int) -> int:
     return max(1, min(_PULSES_AT_MOST, -(-_PULSES_WANTED // batch)))
 
 
-def _output_padding(probe: Probe, entries: Sequence[Entry]) -> Tensor | None:
-    """(B, T) the probe's padding as it stands in the output.
-
-    A layer that runs backwards and leaves its output so has put it to the front.
-    """
-    turned = any(entry.go_backwards and not entry.reflipped for entry in entries)
-    return None if probe.padding is None or turned else torch.from_numpy(probe.padding)
-
-
-def _output_cotangent(
-    signal: Signal, padding: Tensor | None, first: bool, generator: torch.Generator
-) -> Tensor:
+def _output_cotangent(signal: Signal, first: bool, generator: torch.Generator) -> Tensor:
     """A random direction of unit length for each sample, at one step where there are steps."""
     value = signal.value
     assert value is not None
     direction = torch.randn(value.shape, generator=generator).to(value.device)
     if value.dim() > 2:
-        real = _output_steps(value, signal.mask, padding)
+        real = real_steps(value, signal)
         at = real.int().argmax(1) if first else last_true(real.T)
         steps = torch.arange(value.shape[1], device=value.device)
         chosen = (steps == at.unsqueeze(-1)).view(*value.shape[:2], *([1] * (value.dim() - 2)))
@@ -105,12 +90,12 @@ def _output_cotangent(
     return flat.view_as(value)
 
 
-def _output_steps(value: Tensor, mask: Tensor | None, padding: Tensor | None) -> Tensor:
-    """(B, T) bool, the output's real steps."""
-    if mask is not None and mask.shape == value.shape[:2]:
-        return mask
-    if padding is not None and padding.shape == value.shape[:2]:
-        return ~padding.to(value.device)
+def real_steps(value: Tensor, signal: Signal) -> Tensor:
+    """(B, T) bool, the real steps of a signal's value (B, T, …)."""
+    if signal.mask is not None and signal.mask.shape == value.shape[:2]:
+        return signal.mask
+    if signal.padding is not None:
+        return ~signal.padding
     return value.new_ones(value.shape[:2], dtype=torch.bool)
 
 

@@ -204,8 +204,8 @@ class Probe:
     batch: int
     timesteps: int
     seeds: int
-    padding: Array | None = None
-    """(B, T) bool, true at trailing steps that hold nothing but zeros; None if none do."""
+    paddings: tuple[Array | None, ...] = ()
+    """For each input (B, T) bool, true at trailing steps of zeros; None where none are."""
     packed: bool = False
     """Whether the padding is to be skipped, as PyTorch does with packed sequences."""
     targets: tuple[Array, ...] = ()

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays_of
 from rnndiag import probe
 from rnndiag.errors import BadOption, BadProbe
 from rnndiag.probe.files import _padding
+from rnndiag.probe.inputs import InputNeed
 from rnndiag.records import Array, Graph, Options, Probe
 
 NETWORK = chain(source("x_in", [None, None, 5]), lstm("rnn", 5), layer("head", "Dense"))
@@ -54,7 +55,7 @@ def test_a_probe_from_a_file(tmp_path: Path) -> None:
     found = load(saved(tmp_path, x=X))
     np.testing.assert_array_equal(found.inputs[0], X)
     assert (found.source, found.batch, found.timesteps, found.seeds) == ("file", 4, 12, 1)
-    assert found.padding is None
+    assert set(found.paddings) == {None}
     assert not found.notes
 
 
@@ -315,7 +316,7 @@ def test_trailing_zeros_are_padding(tmp_path: Path) -> None:
     found = load(saved(tmp_path, x=padded()))
     expected = np.zeros((4, 12), bool)
     expected[0, 8:] = expected[3, 2:] = True
-    np.testing.assert_array_equal(found.padding, expected)
+    np.testing.assert_array_equal(found.paddings[0], expected)
     assert not found.packed
     (note,) = found.notes
     assert "at the end of 2 of 4 samples are taken as padding: gradients start before it" in note
@@ -334,7 +335,7 @@ def test_padding_of_ids(tmp_path: Path) -> None:
     ids = np.array([[3, 0, 4, 0, 0], [1, 2, 3, 4, 5]])
     assumed = chain(source("ids", [None, None]), embedding("words", 10), wiring="assumed")
     found = load(saved(tmp_path, x=ids), assumed)
-    np.testing.assert_array_equal(found.padding, [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(found.paddings[0], [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]])
     assert not found.packed
 
 
@@ -344,15 +345,17 @@ def test_a_network_that_masks_says_itself_what_padding_is(tmp_path: Path) -> Non
     array = padded()
     array[2, 9:] = -1
     found = load(saved(tmp_path, x=array), graph)
-    assert found.padding is not None
-    np.testing.assert_array_equal(found.padding.sum(1), [0, 0, 3, 0])
+    assert found.paddings[0] is not None
+    np.testing.assert_array_equal(found.paddings[0].sum(1), [0, 0, 3, 0])
     assert not found.notes
 
 
 def test_padding_is_that_of_the_sequence_and_not_of_static_features(tmp_path: Path) -> None:
     found = load(saved(tmp_path, x0=padded(), x1=np.zeros((4, 2))), BOTH)
-    assert found.padding is not None
-    assert found.padding.shape == (4, 12)
+    sequence, static = found.paddings
+    assert sequence is not None
+    assert sequence.shape == (4, 12)
+    assert static is None
 
 
 @given(arrays_of.arrays(np.int64, (3, 6, 2), elements=st.integers(0, 1)))
@@ -361,7 +364,7 @@ def test_padding_step_by_step(array: Array) -> None:
     for sample in range(3):
         for step in range(6):
             expected[sample, step] = array[sample].any() and not array[sample, step:].any()
-    found = _padding(array, None)
+    found = _padding(array, InputNeed(name="x", axes=(None, 2)))
     np.testing.assert_array_equal(expected if found is None else found, expected)
     assert (found is None) == (not expected.any())
 

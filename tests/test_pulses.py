@@ -162,3 +162,32 @@ def test_no_loss_is_made_of_noise(tmp_path: Path) -> None:
 
 def _last_real(real: np.ndarray) -> np.ndarray:
     return real.shape[1] - 1 - real[:, ::-1].argmax(1)
+
+
+def test_each_inputs_padding_stays_with_what_it_feeds(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(8)
+    sources = [keras.Input((STEPS, 2), name=name) for name in ("short", "long")]
+    rnn = layers.LSTM(3, name="shared")
+    model = keras.Model(sources, layers.Dense(1)(layers.Concatenate()([rnn(x) for x in sources])))
+    model.save(tmp_path / "model.h5")
+    short, long = np.random.default_rng(9).normal(size=(2, 4, STEPS, 2)).astype(np.float32)
+    short[:, 5:] = 0
+    np.savez(tmp_path / "probe.npz", short=short, long=long)
+    options = Options(probe=str(tmp_path / "probe.npz"))
+    first, second = pipeline.inspect(str(tmp_path / "model.h5"), options).run.layers
+    assert first.real.sum(1).tolist() == [5] * 4
+    assert second.real.all()
+
+
+def test_a_direction_that_ends_elsewhere_leaves_other_outputs_alone(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(10)
+    source = keras.Input((STEPS, 2))
+    sequence = layers.Dense(1)(layers.LSTM(3, return_sequences=True, name="seq")(source))
+    ends = layers.Dense(1)(layers.Bidirectional(layers.LSTM(2), name="ends")(source))
+    x = np.random.default_rng(11).normal(size=(4, STEPS, 2)).astype(np.float32)
+    x[:, 4:] = 0
+    alone = runs(tmp_path, keras.Model(source, sequence), x)[0]
+    beside = runs(tmp_path, keras.Model(source, [sequence, ends]), x)[0]
+    assert alone.real.sum(1).tolist() == beside.real.sum(1).tolist() == [4] * 4
+    for sample in range(len(x)):
+        np.testing.assert_allclose(relative(alone, sample), relative(beside, sample), atol=1e-4)

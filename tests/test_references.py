@@ -123,9 +123,9 @@ def test_gradients_of_real_losses(path: Path, record_error: Record) -> None:
         record_error(writer, "states", error)
         assert error < ABSOLUTE
         totals = {"dL/dh": (layer.dL_dh, "dL_dh_total"), "dL/dc": (layer.gamma, "dL_dc_total")}
-        for shown, (mine, stored) in totals.items():
+        for shown, (mine, key) in totals.items():
             if mine is not None:
-                error = relative(mine, reference[f"{theirs}/{stored}"])
+                error = relative(mine, reference[f"{theirs}/{key}"])
                 record_error(writer, shown, error)
                 assert error < RELATIVE
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -40,6 +40,8 @@ class Signal:
     """Why the true value is not known; a value beside it was made from noise."""
     told: Tensor | None = None
     """A mask that the call is given by hand, in the place of the value's own."""
+    padding: Tensor | None = None
+    """(B, T) bool, true where the probe's padding is; the network itself knows nothing of it."""
 
     @property
     def heeded(self) -> Tensor | None:
@@ -49,6 +51,23 @@ class Signal:
     def handed_on(self, writer: Writer) -> Tensor | None:
         """The mask that its output gets."""
         return self.mask if hands_on_the_values_mask(writer) else self.heeded
+
+
+def follow_padding(inputs: Sequence[Signal], outputs: Sequence[Signal]) -> tuple[Signal, ...]:
+    """The outputs with the padding that all inputs share, where timesteps are still the same."""
+    paddings = [signal.padding for signal in inputs if signal.padding is not None]
+    if len(paddings) < len(inputs) or len({padding.shape for padding in paddings}) != 1:
+        return tuple(outputs)
+    shared = torch.stack(paddings).all(0)
+    return tuple(_padded(signal, shared) for signal in outputs)
+
+
+def _padded(signal: Signal, padding: Tensor) -> Signal:
+    value = signal.value
+    if signal.padding is not None or value is None:
+        return signal
+    fits = value.dim() > 2 and value.shape[:2] == padding.shape
+    return replace(signal, padding=padding) if fits else signal
 
 
 def why_lost(signals: Sequence[Signal]) -> str | None:
@@ -69,6 +88,8 @@ class Entry:
     """Whether the input was turned around before it was processed."""
     reflipped: bool
     """Whether the output was turned back after it."""
+    padding: Tensor | None
+    """(T, B) bool in processing order, where the input's padding could be followed to here."""
     isolated: str | None
 
 

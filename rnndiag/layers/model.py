@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from rnndiag.layers.base import Layer, Recorder, Signal, build
+from rnndiag.layers.base import Layer, Recorder, Signal, build, follow_padding
 from rnndiag.records import Call, LayerSpec, NotAnalysed, Ref
 
 
@@ -33,12 +33,14 @@ class Model(Layer):
     ) -> tuple[Signal, ...]:
         done = _Signals()
         for ref, signal in zip(self.graph.inputs, inputs, strict=False):
-            done.put(ref.layer, ref.call, (Signal(signal.value, signal.heeded, signal.lost),))
+            done.put(ref.layer, ref.call, (replace(signal, mask=signal.heeded, told=None),))
         for call in self.graph.calls:
             layer = self.by_name[call.layer]
             assert isinstance(layer, Layer)
             states = tuple(map(done.find, call.initial_state))
-            done.put(call.layer, call.index, layer.run(done.inputs(call), states, recorder))
+            given = done.inputs(call)
+            outputs = layer.run(given, states, recorder)
+            done.put(call.layer, call.index, follow_padding(given, outputs))
         return tuple(map(done.find, self.graph.outputs))
 
     def not_analysed(self) -> list[NotAnalysed]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,6 +36,8 @@ class _Feed:
     """The mask that goes on with the output, as it came."""
     isolated: str | None
     """Why it is not what the network feeds the layer."""
+    padding: Tensor | None = None
+    """(T, B) bool, where the probe's padding is."""
 
 
 class Recurrent(Layer):
@@ -74,7 +76,9 @@ class Recurrent(Layer):
         feed = self._feed(inputs[0], bool(initial), recorder)
         states, unfit = self._initial(initial, feed.x.shape[1])
         isolated = feed.isolated or unfit
-        x, mask = self._turn(feed.x), None if feed.mask is None else self._turn(feed.mask)
+        x = self._turn(feed.x)
+        mask = None if feed.mask is None else self._turn(feed.mask)
+        padding = None if feed.padding is None else self._turn(feed.padding)
         lasts, sequences = [], []
         for spec, cell, state in zip(self.specs, self._cells(), states, strict=True):
             journal = Journal(cell, mask)
@@ -90,11 +94,15 @@ class Recurrent(Layer):
                     z=z,
                     go_backwards=self.go_backwards,
                     reflipped=self.reflipped,
+                    padding=padding,
                     isolated=isolated,
                 )
             )
         output = x if mask is None else self._masked(sequences, mask)
-        return self._outputs(output, lasts, feed.carried, isolated)
+        outputs = self._outputs(output, lasts, feed.carried, isolated)
+        if padding is not None and self.return_sequences:
+            outputs = (replace(outputs[0], padding=padding.T), *outputs[1:])
+        return outputs
 
     def _cells(self) -> Iterator[Cell]:
         for cell in self.cells:
@@ -121,7 +129,8 @@ class Recurrent(Layer):
                 obeyed = carried = None
         if not self.time_major:
             x, obeyed = x.transpose(0, 1), None if obeyed is None else obeyed.T
-        return _Feed(as_float(x), obeyed, carried, isolated)
+        padding = None if source.padding is None or self.time_major else source.padding.T
+        return _Feed(as_float(x), obeyed, carried, isolated, padding)
 
     def _obeyed(self, source: Signal, has_initial: bool) -> Tensor | None:
         """The mask that the cells follow; one given by hand always counts."""

@@ -23,18 +23,20 @@ def load(graph: Graph, options: Options) -> Probe:
     inputs = tuple(_input(file, *pair) for pair in zip(names, needs, strict=True))
     batch = _common_batch(file, names, inputs)
     first = first_sequence(needs)
-    padding = None if first is None else _padding(inputs[first], needs[first].mask_value)
-    packed = padding is not None and graph.wiring != "exact" and inputs[0].dtype.kind == "f"
+    paddings = tuple(map(_padding, inputs, needs))
+    padded = [array for array, p in zip(inputs, paddings, strict=True) if p is not None]
+    assumed = graph.wiring != "exact"
+    packed = assumed and bool(padded) and all(array.dtype.kind == "f" for array in padded)
     return Probe(
         inputs=inputs,
         source="file",
         batch=batch,
         timesteps=free_timesteps(options) if first is None else inputs[first].shape[1],
         seeds=1,
-        padding=padding,
+        paddings=paddings,
         packed=packed,
         targets=_targets(graph, options, batch),
-        notes=tuple(_notes(padding, packed, needs, options)),
+        notes=tuple(_notes(paddings, packed, needs, options)),
     )
 
 
@@ -133,26 +135,32 @@ def _candidates(file: ArrayFile, wanted: Sequence[str], letter: str) -> Iterator
 # ---------------------------------------------------------------- padding
 
 
-def _padding(sequence: Array, mask_value: float | None) -> Array | None:
+def _padding(sequence: Array, need: InputNeed) -> Array | None:
     """(B, T) bool, true at a sample's last steps where every feature is 0.
 
     A network that masks another value pads with that one. A sample of nothing else is taken
     as real. None where no step is padding.
     """
+    if not need.sequence:
+        return None
     steps = sequence.reshape(*sequence.shape[:2], -1)
-    blank = (steps == steps.dtype.type(mask_value or 0)).all(-1)
+    blank = (steps == steps.dtype.type(need.mask_value or 0)).all(-1)
     trailing = np.logical_and.accumulate(blank[:, ::-1], axis=1)[:, ::-1]
     trailing = trailing & ~blank.all(axis=1, keepdims=True)
     return trailing if trailing.any() else None
 
 
 def _notes(
-    padding: Array | None, packed: bool, needs: Sequence[InputNeed], options: Options
+    paddings: Sequence[Array | None],
+    packed: bool,
+    needs: Sequence[InputNeed],
+    options: Options,
 ) -> Iterator[str]:
     if options.timesteps is not None:
         yield "--timesteps does not count: the probe file has its own length"
-    if padding is None or any(need.mask_value is not None for need in needs):
-        return
     treated = "skipped, as packed sequences are" if packed else "gradients start before it"
-    count = int(padding.any(axis=1).sum())
-    yield (f"zeros at the end of {count} of {len(padding)} samples are taken as padding: {treated}")
+    for need, padding in zip(needs, paddings, strict=True):
+        if padding is not None and need.mask_value is None:
+            of = f" in {need.name}" if len(needs) > 1 else ""
+            count = f"{int(padding.any(axis=1).sum())} of {len(padding)} samples{of}"
+            yield f"zeros at the end of {count} are taken as padding: {treated}"

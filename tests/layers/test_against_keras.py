@@ -44,7 +44,7 @@ def run(path: Path, inputs: list[torch.Tensor]) -> tuple[Signal, ...]:
         timesteps=keras_networks.STEPS,
         device=network.device,
     )
-    outputs = network.run(tuple(inputs), (None,) * len(inputs), recorder).outputs
+    outputs = network.run(tuple(map(Signal, inputs)), recorder).outputs
     assert [signal.lost for signal in outputs] == [None] * len(outputs)
     assert [entry.isolated for entry in recorder.entries] == [None] * len(recorder.entries)
     return outputs

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnndiag.layers.base import Recorder, build
+from rnndiag.layers.base import Recorder, Signal, build
 from rnndiag.layers.bidirectional import Bidirectional
 from rnndiag.network import Network, Pass
 from rnndiag.records import Call, Graph, LayerSpec, Ref
@@ -31,8 +31,8 @@ def run(graph: Graph) -> Pass:
         device=torch.device("cpu"),
     )
     network = Network(graph, recorder.device)
-    inputs = tuple(torch.ones(BATCH, STEPS, FEATURES) for _ in graph.inputs)
-    return network.run(inputs, (None,) * len(inputs), recorder)
+    inputs = tuple(Signal(torch.ones(BATCH, STEPS, FEATURES)) for _ in graph.inputs)
+    return network.run(inputs, recorder)
 
 
 def test_what_lies_behind_an_unknown_layer_is_fed_noise() -> None:
@@ -153,7 +153,7 @@ def test_a_shape_that_does_not_fit_is_told() -> None:
 def test_a_recurrent_layer_wants_a_sequence(shape: tuple[int, ...]) -> None:
     recorder = Recorder(torch.Generator().manual_seed(0), BATCH, STEPS, torch.device("cpu"))
     network = Network(chain(source("x", None), lstm("lstm", FEATURES)), recorder.device)
-    network.run((torch.zeros(shape),), (None,), recorder)
+    network.run((Signal(torch.zeros(shape)),), recorder)
     (entry,) = recorder.entries
     assert str(shape) in str(entry.isolated)
     assert entry.z.shape[:2] == (STEPS, BATCH)
@@ -177,7 +177,7 @@ def test_a_mask_that_does_not_fit_is_told() -> None:
     recorder = Recorder(torch.Generator().manual_seed(0), BATCH, STEPS, torch.device("cpu"))
     network = Network(chain(source("x", None), lstm("lstm", FEATURES)), recorder.device)
     mask = torch.ones(BATCH, STEPS, 2, dtype=torch.bool)
-    network.run((torch.zeros(BATCH, STEPS, FEATURES),), (mask,), recorder)
+    network.run((Signal(torch.zeros(BATCH, STEPS, FEATURES), mask),), recorder)
     assert "mask" in str(recorder.entries[0].isolated)
 
 
@@ -213,6 +213,6 @@ def test_a_distributed_layer_that_does_not_fit_is_told() -> None:
     wrapper = layer("each", "TimeDistributed", inner=(lstm("inside", 7),))
     recorder = Recorder(torch.Generator().manual_seed(0), BATCH, STEPS, torch.device("cpu"))
     network = Network(chain(source("x", None), wrapper), recorder.device)
-    (output,) = network.run((torch.zeros(BATCH, 4, 6, 2),), (None,), recorder).outputs
+    (output,) = network.run((Signal(torch.zeros(BATCH, 4, 6, 2)),), recorder).outputs
     assert "(12, 6, 2)" in str(output.lost)
     assert len(recorder.entries) == 1

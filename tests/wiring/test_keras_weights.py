@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rnndiag import checkpoints
-from rnndiag.layers.base import Recorder
+from rnndiag.layers.base import Recorder, Signal
 from rnndiag.network import Network
 from rnndiag.records import Array, Checkpoint, KerasModel, NamedArray
 from rnndiag.wiring import keras_config
@@ -119,8 +119,8 @@ def test_how_many_arrays_a_layer_has(layer: dict[str, Any], want: list[bool] | N
 def outputs(checkpoint: Checkpoint, model: KerasModel, inputs: list[Array]) -> list[Array | None]:
     network = Network(keras_config.graph(checkpoint, model), torch.device("cpu"))
     recorder = Recorder(torch.Generator().manual_seed(0), len(inputs[0]), 6, network.device)
-    values = tuple(torch.from_numpy(x) for x in inputs)
-    signals = network.run(values, (None,) * len(values), recorder).outputs
+    values = tuple(Signal(torch.from_numpy(x)) for x in inputs)
+    signals = network.run(values, recorder).outputs
     return [None if s.value is None or s.lost else s.value.detach().numpy() for s in signals]
 
 
