@@ -24,7 +24,6 @@ class UnknownActivation(ValueError):
 class Activation:
     """An activation function; `elementwise` ones have a slope at each element."""
 
-    name: str
     function: Function
     elementwise: bool = True
     bounded: bool = False
@@ -102,11 +101,10 @@ def activation(value: str | Mapping[str, Any] | None, writer: Writer) -> Activat
         return _from_object(value, writer)
     name = value or "linear"
     if name == "hard_sigmoid" and clips_hard_sigmoid(writer):
-        return Activation(name=name, function=_keras2_hard_sigmoid, bounded=True)
+        return Activation(function=_keras2_hard_sigmoid, bounded=True)
     for table in (_BOUNDED, _RECTIFIED, _OTHER, _VECTOR):
         if name in table:
             return Activation(
-                name=name,
                 function=table[name],
                 elementwise=table is not _VECTOR,
                 bounded=table is _BOUNDED,
@@ -131,15 +129,13 @@ def from_layer(kind: str, config: Mapping[str, Any], writer: Writer) -> Activati
         return activation(config.get("activation"), writer)
     if kind == "LeakyReLU":
         slope = float(config.get("negative_slope", config.get("alpha", 0.3)))
-        return Activation(name=kind, function=lambda x: functional.leaky_relu(x, slope))
+        return Activation(function=lambda x: functional.leaky_relu(x, slope))
     if kind == "ELU":
         alpha = float(config.get("alpha", 1.0))
-        return Activation(name=kind, function=lambda x: functional.elu(x, alpha))
+        return Activation(function=lambda x: functional.elu(x, alpha))
     if kind == "ThresholdedReLU":
         theta = float(config.get("theta", 1.0))
-        return Activation(
-            name=kind, function=lambda x: torch.where(x > theta, x, 0.0), rectified=True
-        )
+        return Activation(function=lambda x: torch.where(x > theta, x, 0.0), rectified=True)
     if kind == "ReLU":
         return _relu(config)
     raise UnknownActivation(f"activation {kind!r} is not one of Keras's own")
@@ -156,4 +152,4 @@ def _relu(config: Mapping[str, Any]) -> Activation:
         y = torch.where(x >= threshold, x, below)
         return y if ceiling is None else y.clamp(max=float(ceiling))
 
-    return Activation(name="relu", function=relu, rectified=slope == 0.0)
+    return Activation(function=relu, rectified=slope == 0.0)

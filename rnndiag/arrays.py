@@ -6,12 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+from rnndiag.errors import BadOption
 from rnndiag.files import replacing
 from rnndiag.records import Array, LayerRun, ProbeRun
 
 
 def save(run: ProbeRun, path: Path) -> None:
-    """Write every array of `run`; the file appears whole or not at all."""
+    """Write every array of `run`; the file appears whole or not at all.
+
+    Raises `BadOption` for a device or a pipe: an archive is not written from front to back.
+    """
+    if path.exists() and not path.is_file():
+        raise BadOption(f"{path}: not a regular file, so no archive fits in", "name a new file")
     with replacing(path) as temporary, temporary.open("wb") as file:
         # numpy's types take every keyword for its option allow_pickle, which older ones lack.
         np.savez_compressed(file, **collect(run))  # type: ignore[arg-type]

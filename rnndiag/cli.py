@@ -82,14 +82,14 @@ def inspect(
     from rnndiag.progress import bar
 
     output = None if output == Path("-") else output
-    _check_keys(options)
+    chosen = Options(**options)
     read = (checkpoint, options["probe"], options["targets"])
     check_writable(
         [path for path in (output, save_arrays) if path is not None],
         inputs=[Path(path) for path in read if path is not None],
     )
     with bar(quiet=quiet) as progress:
-        diagnosis = pipeline.inspect(checkpoint, Options(**options), progress)
+        diagnosis = pipeline.inspect(checkpoint, chosen, progress)
         if save_arrays is not None:
             from rnndiag import arrays
 
@@ -97,13 +97,6 @@ def inspect(
             arrays.save(diagnosis.run, save_arrays)
     _write(diagnosis.report, format_, output, verbose)
     click.get_current_context().exit(diagnosis.report.exit_code)
-
-
-def _check_keys(options: dict[str, Any]) -> None:
-    """A key without its file would be ignored, and its user misled."""
-    for file in ("probe", "targets"):
-        if options[f"{file}_key"] and options[file] is None:
-            raise BadOption(f"--{file}-key without --{file}", f"name the file: --{file} FILE")
 
 
 def _write(report: Any, format_: str, output: Path | None, verbose: bool) -> None:

@@ -191,6 +191,12 @@ class Options:
             raise BadOption(f"seed is {self.seed}, but must not be negative")
         if not 0 < self.alpha < 1:
             raise BadOption(f"alpha is {self.alpha}, but must lie between 0 and 1")
+        for file in ("probe", "targets"):
+            if getattr(self, f"{file}_key") and getattr(self, file) is None:
+                hint = f"name the file: --{file} FILE"
+                raise BadOption(f"--{file}-key without --{file}", hint)
+        if self.probe_kind not in ("auto", "normal", "uniform", "onehot", "ids"):
+            raise BadOption(f"probe_kind is {self.probe_kind!r}, which rnndiag cannot make up")
         if self.nonlinearity not in ("tanh", "relu"):
             raise BadOption(f"nonlinearity is {self.nonlinearity!r}, but must be tanh or relu")
 

@@ -358,3 +358,29 @@ def test_outputs_count_as_they_did_in_training(tmp_path: Path, weights: Any) -> 
     options = Options(probe=str(tmp_path / "probe.npz"), targets=str(tmp_path / "targets.npz"))
     found = pipeline.inspect(str(tmp_path / "model.h5"), options).run.loss
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (lambda: keras.losses.MeanSquaredError(reduction="sum"), "reduction=sum"),
+        (lambda: keras.losses.BinaryCrossentropy(label_smoothing=0.2), "label_smoothing=0.2"),
+    ],
+)
+def test_a_loss_that_is_more_than_its_name_is_not_guessed(
+    tmp_path: Path, loss: Any, told: str
+) -> None:
+    model = keras.Sequential([keras.Input((2, 3)), keras.layers.LSTM(1)])
+    model.compile("sgd", loss())
+    model.save(tmp_path / "model.h5")
+    facts = checkpoints.read(tmp_path / "model.h5").training
+    with pytest.raises(BadOption, match=told):
+        choose(Options(targets="y.npz", probe="x.npz"), facts, ("y",))
+
+
+def test_a_loss_with_a_name_of_its_own_is_known_by_its_class(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((2, 3)), keras.layers.LSTM(1)])
+    model.compile("sgd", keras.losses.MeanSquaredError(name="mine"))
+    model.save(tmp_path / "model.h5")
+    facts = checkpoints.read(tmp_path / "model.h5").training
+    assert choose(Options(targets="y.npz"), facts, ("y",)).loss == "mse"

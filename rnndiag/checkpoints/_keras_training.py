@@ -28,6 +28,9 @@ _RATE_LAYERS = (
     "GaussianDropout",
     "GaussianNoise",
 )
+_SPECIAL = ("reduction", "label_smoothing", "ignore_class", "axis")
+"""Of a loss: what makes its value another than its name says."""
+_USUAL = (None, 0, -1, "auto", "mean", "mean_with_sample_weight", "sum_over_batch_size")
 _OPTIMIZER_KEYS = {
     "lr": "learning_rate",
     "learning_rate": "learning_rate",
@@ -133,5 +136,9 @@ def _loss_name(loss: Any) -> Any:
     config = loss.get("config") or {}
     if not isinstance(config, Mapping):
         return config
-    name = config.get("name") or loss["class_name"]
-    return f"{name}_from_logits" if config.get("from_logits") else name
+    kind = str(loss["class_name"])
+    name = config.get("name") or kind if kind == "LossFunctionWrapper" else kind
+    name = f"{name}_from_logits" if config.get("from_logits") else name
+    special = {key: config[key] for key in _SPECIAL if config.get(key) not in _USUAL}
+    told = ", ".join(f"{key}={value}" for key, value in special.items())
+    return f"{name}({told})" if told else name

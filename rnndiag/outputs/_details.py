@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rnndiag.outputs._grid import fact_of, grid, grouped
-from rnndiag.outputs._text import NOTHING, number, percent, plain, ranges, title
+from rnndiag.outputs._text import NOTHING, half_life, number, percent, plain, ranges, title
 from rnndiag.records import LayerReport, Report, Skipped
 
 
@@ -39,13 +39,13 @@ def _units(layers: list[LayerReport]) -> Table:
         activity = fact_of(layer, "unit_activity")
         directions = number(getattr(state, "participation_ratio", None), 1)
         top = percent(getattr(state, "top_unit_share", None))
-        dead = getattr(activity, "dead_units", ())
+        dead = NOTHING if activity is None else ranges(activity.dead_units) or "none"
         table.add_row(
             title(layer),
-            f"{directions} of {layer.hidden_size}",
+            NOTHING if state is None else f"{directions} of {layer.hidden_size}",
             top if state is None else f"{state.top_unit}: {top}",
             " ".join(NOTHING if own is None else str(own) for own in getattr(span, "by_seed", ())),
-            ranges(dead) or "none",
+            dead,
         )
     return table
 
@@ -56,10 +56,9 @@ def _loss(layers: list[LayerReport]) -> Table:
     for layer in layers:
         fact = fact_of(layer, "loss_gradient")
         if fact is not None:
-            half = "no decay" if fact.half_life is None else number(fact.half_life, 1)
             reach = f"≥ {fact.span}" if fact.censored else f"{fact.span} of {fact.timesteps}"
             size = f"{10**fact.log10_norm:.1e}"
-            table.add_row(title(layer), size, reach, half, number(fact.growth, 1))
+            table.add_row(title(layer), size, reach, half_life(fact), number(fact.growth, 1))
     return table
 
 

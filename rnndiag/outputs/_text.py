@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from rnndiag.records import LayerReport
 
@@ -27,6 +28,13 @@ def number(value: float | None, digits: int = 2) -> str:
     if size >= 100:
         return f"{value:.0f}"
     return f"{value:.{1 if size >= 10 else digits}f}"
+
+
+def half_life(profile: Any) -> str:
+    """A gradient profile's half-life; one that does not decay has none, one step tells none."""
+    if profile.decay_per_step is None:
+        return NOTHING
+    return "no decay" if profile.half_life is None else number(profile.half_life, 1)
 
 
 def percent(share: float | None) -> str:

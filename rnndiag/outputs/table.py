@@ -11,7 +11,16 @@ from rich.text import Text
 
 from rnndiag.outputs._details import print_details
 from rnndiag.outputs._grid import fact_of, grid, grouped
-from rnndiag.outputs._text import NOTHING, byte_count, counted, number, percent, sparkline, title
+from rnndiag.outputs._text import (
+    NOTHING,
+    byte_count,
+    counted,
+    half_life,
+    number,
+    percent,
+    sparkline,
+    title,
+)
 from rnndiag.records import Failed, LayerReport, Report
 
 _PROFILE_AT_LEAST = 10
@@ -168,7 +177,7 @@ def _reach_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
     reach = half = NOTHING
     if span is not None:
         reach = f"≥ {span.span}" if span.censored else f"{span.span} of {span.timesteps}"
-        half = "no decay" if span.half_life is None else number(span.half_life, 1)
+        half = half_life(span)
     return (
         title(layer, name_width),
         f"{layer.kind} {layer.input_size}→{layer.hidden_size}",

@@ -90,7 +90,7 @@ def _check_kind(needs: Sequence[InputNeed], options: Options) -> None:
 
 def _check_timesteps(needs: Sequence[InputNeed], options: Options) -> None:
     steps = [need.fixed_steps for need in needs if need.sequence]
-    if options.timesteps is None or None in steps or options.timesteps in steps or not steps:
+    if options.timesteps is None or None in steps or not steps or options.timesteps == steps[0]:
         return
     fixed = next(need for need in needs if need.sequence)
     raise BadOption(
