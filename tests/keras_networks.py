@@ -1,6 +1,6 @@
 """Small Keras networks for the tests, each built by any Keras that has its layers.
 
-The tests build them with the Keras that is installed. The files in ``data/keras`` that other
+The tests build them with the Keras that is installed. The files in ``data/networks`` that other
 versions wrote come from here too: ``python -m tests.keras_networks FOLDER [NAME…]``, run
 where such a version is installed, saves every network that it can build, with inputs and
 what it predicts.
