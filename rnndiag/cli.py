@@ -1,6 +1,7 @@
 """The command line: options become a call of the pipeline, and a report an exit status.
 
-Only this module knows click, and it imports nothing heavy before a command needs it.
+Only this module and `cli_options` know click, and they import nothing heavy before a command
+needs it.
 """
 
 from __future__ import annotations

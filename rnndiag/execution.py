@@ -15,7 +15,7 @@ from torch import Tensor
 from rnndiag import pulses
 from rnndiag.cells.base import as_array
 from rnndiag.layers.base import Entry, Recorder, Signal
-from rnndiag.losses import check_range, loss_value
+from rnndiag.losses import WITHOUT_TARGETS, check_range, loss_value
 from rnndiag.network import Network, Pass
 from rnndiag.progress import Progress, silent
 from rnndiag.recording import layer_run
@@ -139,9 +139,10 @@ def _backpropagate_loss(
     """The loss, and each layer's total gradients of it; nothing where none is asked for."""
     masks = [signal.mask for signal in done.outputs]
     outputs = _known_outputs(done)
-    if wiring == "assumed" and outputs and options.loss is not None:
-        pairs = zip(done.outputs, probe.targets, strict=False)
-        outputs = [_as_targeted(*pair, options.loss) for pair in pairs] or outputs
+    compared = options.loss not in (None, WITHOUT_TARGETS)
+    if wiring == "assumed" and compared and len(outputs) == len(probe.targets):
+        pairs = zip(done.outputs, probe.targets, strict=True)
+        outputs = [_as_targeted(*pair, str(options.loss)) for pair in pairs]
         check_range(outputs, options.loss)
     loss = loss_value(outputs, probe.targets, options.loss, masks, options.loss_weights)
     if loss is None:

@@ -37,10 +37,11 @@ def aim(done: Pass, real: Sequence[Tensor], *, known: bool, seed: int) -> list[P
 
     Where the network behind the layers is `known`, a pulse starts as what a random
     projection of its output, at that step, sends to the state there through all that
-    follows: later layers, and the layer's own steps over padding. From there it runs through
-    the layer's recurrence alone: later layers touch earlier steps too, and would show a lower
-    layer's memory where it is their own. Elsewhere, or where
-    nothing of it arrives in any sample, it starts as a random unit vector on h.
+    follows: later layers, and the layer's own steps over padding. Elsewhere, or where nothing
+    of it arrives in any sample, it starts as a random unit vector on h.
+
+    From there it runs through the layer's recurrence alone: later layers touch earlier steps
+    too, and would show as a lower layer's memory what is their own.
     """
     generator = torch.Generator().manual_seed(seed)
     arriving = _arriving(done, generator) if known else {False: [], True: []}

@@ -384,3 +384,31 @@ def test_a_loss_with_a_name_of_its_own_is_known_by_its_class(tmp_path: Path) -> 
     model.save(tmp_path / "model.h5")
     facts = checkpoints.read(tmp_path / "model.h5").training
     assert choose(Options(targets="y.npz"), facts, ("y",)).loss == "mse"
+
+
+@pytest.mark.parametrize(("classes", "steps"), [(4, 6), (4, 4)])
+@pytest.mark.parametrize("sparse", [True, False])
+def test_an_assumed_output_is_compared_where_its_targets_are(
+    tmp_path: Path, classes: int, steps: int, sparse: bool
+) -> None:
+    rnn = torch.nn.GRU(3, 5, batch_first=True)
+    head = torch.nn.Linear(5, classes)
+    net = torch.nn.ModuleDict({"rnn": rnn, "head": head})
+    torch.save(net.state_dict(), tmp_path / "model.pt")
+    x = torch.randn(4, steps, 3, generator=torch.Generator().manual_seed(0))
+    logits = head(rnn(x)[0])
+    labels = torch.tensor([0, 3, 1, 2])
+    y = labels.numpy() if sparse else np.eye(classes, dtype=np.float32)[labels]
+    np.savez(tmp_path / "data.npz", x=x.numpy(), y=y)
+    file = str(tmp_path / "data.npz")
+    name = ("sparse_" if sparse else "") + "categorical_crossentropy_from_logits"
+
+    def loss(kind: str) -> float | None:
+        options = Options(probe=file, targets=file, loss=kind)
+        return pipeline.inspect(str(tmp_path / "model.pt"), options).run.loss
+
+    expected = torch.nn.functional.cross_entropy(logits[:, -1], labels).item()
+    assert loss(name) == pytest.approx(expected, rel=1e-5)
+    assert loss("mean_square") == pytest.approx(logits.square().mean().item(), rel=1e-5)
+    with pytest.raises(BadOption, match="takes probabilities"):
+        loss(name.removesuffix("_from_logits"))

@@ -13,7 +13,7 @@ from rnndiag.records import Call, LayerSpec, NotAnalysed, Ref
 class Model(Layer):
     """Runs its graph's calls in their order."""
 
-    kinds = ("Functional", "Model", "Sequential")
+    kinds = ("Model",)
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
