@@ -95,7 +95,7 @@ WALLS = {
         *within("checkpoints", "wiring", "probe", "network", "layers", "cells"),
         *within("execution", "measurements"),
     ),
-    "records.py": ("torch", "h5py"),
+    "records": ("torch", "h5py"),
     "reporting.py": ("torch", "h5py"),
     "arrays.py": ("torch", "h5py"),
 }

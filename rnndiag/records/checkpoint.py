@@ -1,0 +1,79 @@
+"""What a file says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rnndiag.records.common import Array, Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """The framework that wrote a file; some equations depend on its version."""
+
+    framework: Literal["keras", "torch"]
+    version: str | None = None
+    backend: str | None = None
+    """What Keras ran on: ``tensorflow``, ``theano``, ``torch`` and so on."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The version as numbers, ``()`` where unknown: 2.15 is newer than 2.3."""
+        parts = (self.version or "").replace("-", ".").split(".")
+        return tuple(int(part) for part in parts[:3] if part.isdigit())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedArray:
+    """One stored array and the name it has in the file."""
+
+    name: str
+    array: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasModel:
+    """A Keras model as data: its configuration, and each layer's arrays in stored order."""
+
+    config: Mapping[str, Any]
+    weights: Mapping[str, tuple[NamedArray, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateDict:
+    """Tensors by name, as PyTorch's ``state_dict()`` names them; there is no graph."""
+
+    tensors: Mapping[str, Array]
+    """Read from the file when they are asked for."""
+    shapes: Mapping[str, Shape]
+    """The tensors' shapes, in the same order; known without their numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFact:
+    """Something the file tells about how the network was trained."""
+
+    name: str
+    """For example ``learning_rate``, ``kernel_regularizer``, ``dropout``, ``loss``."""
+    value: Any
+    layer: str | None = None
+    """The layer it belongs to; None for the whole network."""
+    source: str
+    """Where it was read, for example ``training_config`` or ``optimizer_states[0]``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """All that a reader got from one file; nothing in it has been run."""
+
+    path: Path
+    format: str
+    writer: Writer
+    size_bytes: int
+    sha256: str
+    content: KerasModel | StateDict
+    training: tuple[TrainingFact, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,69 @@
+"""Who feeds whom: a network as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rnndiag.records.checkpoint import Writer
+from rnndiag.records.common import Array, Wiring
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ref:
+    """The `tensor`-th output of the `call`-th call of a layer."""
+
+    layer: str
+    call: int = 0
+    tensor: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec:
+    """One layer: Keras's name for its kind, its configuration, its arrays by position.
+
+    A state dict's layers are described in the same terms (``nn.Linear`` as ``Dense``);
+    only recurrent arrays keep their framework's `packing`, which the cell unpacks.
+    """
+
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+    writer: Writer
+    weights: tuple[Array, ...] = ()
+    packing: Literal["keras", "torch"] = "keras"
+    label: str | None = None
+    """The name to show where it differs from `name`: ``lstm`` for ``lstm_l1``."""
+    index: int = 0
+    """Position in a stack that the framework stores as one module."""
+    graph: Graph | None = None
+    """The layers of a nested model."""
+    inner: tuple[LayerSpec, ...] = ()
+    """What a wrapper wraps: forward and backward layer, the distributed layer, the cells."""
+    problem: str | None = None
+    """Why this layer cannot be rebuilt, if it cannot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One use of a layer in the graph."""
+
+    layer: str
+    index: int = 0
+    inputs: tuple[Ref, ...] = ()
+    initial_state: tuple[Ref, ...] = ()
+    mask: Ref | None = None
+    """A mask that the call is given by hand, in the place of the input's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """A network as data; `calls` stand in an order in which they can run."""
+
+    layers: Mapping[str, LayerSpec]
+    calls: tuple[Call, ...]
+    inputs: tuple[Ref, ...]
+    outputs: tuple[Ref, ...]
+    wiring: Wiring = "exact"
+    notes: tuple[str, ...] = ()

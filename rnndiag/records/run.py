@@ -1,0 +1,118 @@
+"""What was run, and what the layers did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rnndiag.records.common import Array, Direction, Wiring
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """The batches that are run through the network; seeds are stacked along the batch."""
+
+    inputs: tuple[Array, ...]
+    source: Literal["synthetic", "file"]
+    batch: int
+    timesteps: int
+    seeds: int
+    paddings: tuple[Array | None, ...] = ()
+    """For each input (B, T) bool, true at trailing steps of zeros; None where none are."""
+    packed: bool = False
+    """Whether the padding is to be skipped, as PyTorch does with packed sequences."""
+    targets: tuple[Array, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerWeights:
+    """The arrays of one recurrent layer and direction, in row-vector orientation.
+
+    ``kernel`` (I, G·H), ``recurrent_kernel`` (H, G·H), ``bias`` (G·H,) or None; column
+    blocks in the order of `gates`. Two biases that enter as a sum are summed; a recurrent
+    bias that does not (GRU with reset_after) is in ``recurrent_bias``.
+    """
+
+    gates: tuple[str, ...]
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array | None
+    recurrent_bias: Array | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRun:
+    """What one recurrent layer and direction did on the probe, in processing order."""
+
+    name: str
+    id: str
+    """The name that no other layer has: ``lstm_l1`` in the stack ``lstm``."""
+    kind: str
+    direction: Direction
+    index: int
+    call: int
+    input_size: int
+    hidden_size: int
+    weights: LayerWeights
+    bounded: bool
+    """Whether the output activation saturates (tanh, sigmoid, …)."""
+    rectified: bool
+    """Whether the output activation is zero on a half-line (relu)."""
+    framework: str
+    h: Array
+    """(B, T, H) what the cell computed at each step; the states that were carried: see mask."""
+    c: Array | None
+    """(B, T, H) LSTM cell state."""
+    gate_values: Mapping[str, Array]
+    """Gate name → (B, T, H)."""
+    preactivations: Mapping[str, Mapping[str, float]]
+    """Gate name → mean square of the kernel, recurrent and bias parts of its pre-activation."""
+    mask: Array
+    """(B, T) bool, true where the step was real to the network."""
+    real: Array
+    """(B, T) bool, `mask` without trailing padding."""
+    why_isotropic: str | None
+    """Why the pulse is random unit vectors on h_T; None where it is a loss on the output."""
+    pulse_log_norm: Array
+    """(P, B, T) natural logarithm of ‖(δ, γ)‖ of each pulse; -inf before it and where zero."""
+    tangent_log_growth: Array
+    """(B, T) natural logarithm of a tangent vector's growth in each step; nan at masked ones."""
+    dL_dh: Array
+    """(B, T, H) total gradient of the chosen cotangent; 0 at masked steps."""
+    dL_dc: Array | None
+    """(B, T, H) as autograd gives it for c_t, the path c_t → h_t of the same step included."""
+    gamma: Array | None = None
+    """(B, T, H) dL/dc_t without that path: (h_t, c_t) as independent coordinates."""
+    loss_log_norm: Array | None = None
+    """(B, T) natural logarithm of ‖(δ, γ)‖ of the loss; None without a loss."""
+    isolated: str | None = None
+    """Why the layer was fed with noise instead of what the network feeds it."""
+    stateful: bool = False
+    seeds: int = 1
+    """How many made-up probes are stacked along B, each as many samples as the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotAnalysed:
+    """A recurrent layer, or one that may be, that could not be run."""
+
+    name: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRun:
+    """One probe through one network."""
+
+    probe: Probe
+    device: str
+    wiring: Wiring
+    layers: tuple[LayerRun, ...]
+    not_analysed: tuple[NotAnalysed, ...]
+    outputs: tuple[Array, ...]
+    """The network's outputs; empty where its wiring is not known to the end."""
+    loss: float | None = None
+    notes: tuple[str, ...] = ()
