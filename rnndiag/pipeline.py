@@ -35,7 +35,7 @@ def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnos
     checkpoint = checkpoints.read(Path(path))
 
     # Only now: a file that cannot be read should not have to wait for torch.
-    from rnndiag import devices, execution, losses, measurements, probe, reporting, wiring
+    from rnndiag import devices, execution, losses, measurements, probe, reporting, updates, wiring
     from rnndiag.network import Network
 
     graph = wiring.wire(checkpoint, options)
@@ -48,7 +48,8 @@ def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnos
 
     progress("running the probe", 0.1)
     run = execution.run(network, batches, options, progress)
+    run = updates.attach(run, checkpoint)
 
     progress("measuring", 0.9)
     facts = [measurements.measure(layer, options) for layer in run.layers]
-    return Diagnosis(report=reporting.assemble(checkpoint, run, facts), run=run)
+    return Diagnosis(report=reporting.assemble(checkpoint, graph, run, facts), run=run)

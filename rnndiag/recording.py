@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rnndiag.cells._packing import names_by_part
 from rnndiag.cells.base import State, as_array
 from rnndiag.layers.base import Entry
 from rnndiag.pulses import Pulse
@@ -60,6 +61,8 @@ def layer_run(
         loss_log_norm=_batch_first(_log_norm(totals.states)) if totals else None,
         isolated=entry.isolated,
         stateful=bool(spec.config.get("stateful")),
+        arguments=spec.arguments,
+        parameters=names_by_part(spec),
         seeds=seeds,
     )
 

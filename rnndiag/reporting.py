@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnndiag import __version__
+from rnndiag.probe.scale import scales
 from rnndiag.records import (
     Checkpoint,
     CheckpointReport,
+    Graph,
     KerasModel,
     LayerReport,
     LayerRun,
@@ -18,20 +20,24 @@ from rnndiag.records import (
     ProbeRun,
     Report,
 )
+from rnndiag.surroundings import surroundings
 
 NOTHING_ANALYSED = 3
 """Exit status where no recurrent layer could be analysed: that is never "clean"."""
 
 
-def assemble(checkpoint: Checkpoint, run: ProbeRun, facts: Sequence[Mapping[str, Any]]) -> Report:
+def assemble(
+    checkpoint: Checkpoint, graph: Graph, run: ProbeRun, facts: Sequence[Mapping[str, Any]]
+) -> Report:
     """One report from its parts; `facts` are the measurements of each of the run's layers."""
     analysed = tuple(_analysed(layer, own) for layer, own in zip(run.layers, facts, strict=True))
     return Report(
         rnndiag_version=__version__,
         exit_code=0 if analysed else NOTHING_ANALYSED,
         checkpoint=_checkpoint(checkpoint),
-        probe=_probe(run),
+        probe=_probe(run, graph),
         layers=(*analysed, *map(_missing, run.not_analysed)),
+        network=surroundings(graph),
         training=checkpoint.training,
         notes=(*_nothing_analysed(run), *checkpoint.notes, *run.probe.notes, *run.notes),
     )
@@ -56,6 +62,8 @@ def _analysed(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:
         hidden_size=run.hidden_size,
         analysed=True,
         reason=run.isolated,
+        arguments=run.arguments,
+        parameters=run.parameters,
         measurements=facts,
     )
 
@@ -74,7 +82,7 @@ def _missing(item: NotAnalysed) -> LayerReport:
     )
 
 
-def _probe(run: ProbeRun) -> ProbeReport:
+def _probe(run: ProbeRun, graph: Graph) -> ProbeReport:
     return ProbeReport(
         source=run.probe.source,
         batch=run.probe.batch,
@@ -83,6 +91,7 @@ def _probe(run: ProbeRun) -> ProbeReport:
         device=run.device,
         wiring=run.wiring,
         loss=run.loss,
+        inputs=scales(run.probe, graph),
     )
 
 

@@ -43,6 +43,17 @@ def unpack(spec: LayerSpec, gates: int) -> Unpacked:
     return _from_keras(spec.weights, gates)
 
 
+def names_by_part(spec: LayerSpec) -> dict[str, tuple[str, ...]]:
+    """What the file calls each part of a cell; nothing where the names are not known."""
+    if len(spec.parameters) < 2:
+        return {}
+    kernel, recurrent, *rest = spec.parameters
+    named = {"kernel": kernel, "recurrent": recurrent}
+    if spec.packing == "torch" and len(rest) % 2:
+        named["projection"] = rest.pop()
+    return {**named, "bias": tuple(name for names in rest for name in names)}
+
+
 def gate_functions(spec: LayerSpec) -> tuple[Activation, Activation]:
     """φ and σ; PyTorch's and CuDNN's are fixed and in no configuration."""
     return (

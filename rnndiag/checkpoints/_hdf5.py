@@ -6,9 +6,14 @@ kilobytes can declare terabytes. A checkpoint needs none of this, so it is refus
 
 from __future__ import annotations
 
-import h5py
+from pathlib import Path
 
+import h5py
+import numpy as np
+
+from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
+from rnndiag.records import Array
 
 _MOST_UNSTORED = 64 << 20
 """Bytes that an array may declare whatever is stored; Keras initialises some to zeros."""
@@ -52,6 +57,36 @@ def check_storage(dataset: h5py.Dataset) -> None:
             f"but the file stores {stored} bytes of it",
             "the file is damaged, or made to exhaust memory",
         )
+
+
+def text(value: object) -> str:
+    """An attribute as text; h5py gives str or bytes by who wrote it."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def strings(group: h5py.Group, name: str) -> tuple[str, ...]:
+    """A list of names; lists over 64 KB are stored in numbered pieces."""
+    if name in group.attrs:
+        return tuple(text(value) for value in group.attrs[name])
+    pieces: list[str] = []
+    while f"{name}{len(pieces)}" in group.attrs:
+        pieces.append(f"{name}{len(pieces)}")
+    return tuple(text(value) for piece in pieces for value in group.attrs[piece])
+
+
+def array(dataset: h5py.Dataset, path: Path) -> Array:
+    """Numbers as float32 or int64; raises where a dataset holds none, or not in the file."""
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        raise damaged(path, f"{getattr(dataset, 'name', '?')} is not an array")
+    check_storage(dataset)
+    numbers = dataset[()]
+    if numbers.dtype == np.dtype("V2"):
+        # bfloat16 is the upper half of a float32.
+        decoded: Array = (numbers.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return decoded
+    if numbers.dtype.kind not in "fiu":
+        raise damaged(path, f"{dataset.name} holds {numbers.dtype}, not numbers")
+    return np.asarray(numbers, dtype=np.float32 if numbers.dtype.kind == "f" else np.int64)
 
 
 def _place(item: h5py.Group | h5py.Dataset) -> str:

@@ -107,22 +107,28 @@ def _compile_facts(training: Mapping[str, Any]) -> Iterator[TrainingFact]:
         yield TrainingFact(name="loss", value=_loss_name(training["loss"]), source=source)
     if training.get("loss_weights") is not None:
         yield TrainingFact(name="loss_weights", value=training["loss_weights"], source=source)
-    optimizer = training.get("optimizer_config") or training.get("optimizer") or {}
-    if not isinstance(optimizer, Mapping):
-        return
-    config = optimizer.get("config")
-    if not isinstance(config, Mapping):
-        return
-    inner = config.get("inner_optimizer") or config.get("optimizer")
-    if isinstance(inner, Mapping):
-        # LossScaleOptimizer wraps the one that matters.
-        optimizer, config = inner, inner.get("config") or {}
-    if optimizer.get("class_name"):
-        name = str(optimizer["class_name"]).rsplit(">", 1)[-1]
-        yield TrainingFact(name="optimizer", value=name, source=source)
+    kind, config = optimizer_of(training)
+    if kind is not None:
+        yield TrainingFact(name="optimizer", value=kind, source=source)
     for key, fact in _OPTIMIZER_KEYS.items():
         if config.get(key) is not None:
             yield TrainingFact(name=fact, value=_plain(config[key]), source=source)
+    if config.get("weight_decay"):
+        # Keras takes it off the weights beside the step, whichever optimizer it is.
+        yield TrainingFact(name="decoupled_weight_decay", value=True, source=source)
+
+
+def optimizer_of(training: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
+    """The class and configuration of the optimizer, without what wraps it."""
+    optimizer = training.get("optimizer_config") or training.get("optimizer")
+    kind, config = None, None
+    while isinstance(optimizer, Mapping):
+        # LossScaleOptimizer wraps the one that matters.
+        kind, config = optimizer.get("class_name"), optimizer.get("config")
+        inner = config if isinstance(config, Mapping) else {}
+        optimizer = inner.get("inner_optimizer") or inner.get("optimizer")
+    name = str(kind).rsplit(">", 1)[-1] if kind else None
+    return name, config if isinstance(config, Mapping) else {}
 
 
 def _loss_name(loss: Any) -> Any:

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from torch import Tensor
 
+from rnndiag.checkpoints import _torch_optimizers
+from rnndiag.checkpoints._torch_matching import Matched, is_recurrent, match
+from rnndiag.checkpoints._torch_optimizers import Optimizer, groups_of, kind_of
+from rnndiag.checkpoints._torch_updates import updates
+from rnndiag.checkpoints._updates import Trained
 from rnndiag.records import TrainingFact
 
 _SETTINGS = ("hyper_parameters", "hyperparameters", "hparams", "args", "config", "cfg")
 _NO_FACTS = ("pytorch-lightning_version", "hparams_name")
 _ALIASES = {"lr": "learning_rate", "learn_rate": "learning_rate"}
-_NO_SETTINGS = ("params", "foreach", "fused", "capturable", "differentiable", "maximize")
+_NO_SETTINGS = (
+    *("params", "param_names"),
+    *("foreach", "fused", "capturable", "differentiable", "maximize"),
+)
 """Of a parameter group: what it applies to, and how it is computed."""
 _LONGEST = 200
 """Of texts, and of lists with all that is inside them: what is longer is no setting."""
 _DEEPEST = 10
 """Of sections within sections of hyper-parameters."""
-_OPTIMIZERS = {
-    "Adadelta": {"rho"},
-    "Adagrad": {"lr_decay", "initial_accumulator_value"},
-    "NAdam": {"betas", "momentum_decay"},
-    "Adam": {"betas", "amsgrad"},
-    "RMSprop": {"alpha", "centered"},
-    "SGD": {"dampening", "nesterov"},
-}
-"""torch.optim's classes by settings that give them away; a state dict does not name them."""
+_OF_PARAMETERS = ("lr", "weight_decay")
+"""Settings that are told of each recurrent parameter where groups differ in them."""
 
 Facts = Iterator[TrainingFact]
+
+
+def trained(content: Any, tensors: Mapping[str, Tensor]) -> Trained:
+    """Match the optimizers of a file with the model's tensors, as far as that is certain."""
+    try:
+        optimizers = tuple(_torch_optimizers.find(content))
+        matched = match(optimizers, tensors)
+    except Exception as error:  # whatever odd types raise; the weights are good without it
+        return Trained(notes=(f"optimizer state not understood: {type(error).__name__}: {error}",))
+    if not optimizers:
+        return Trained()
+    why = "; ".join(matched.notes) or "the optimizer's buffers do not tell its last step"
+    return Trained(
+        facts=parameter_facts(optimizers, matched),
+        updates=updates(matched, tensors),
+        why_no_updates=why,
+        notes=matched.notes,
+    )
 
 
 def training_facts(content: Any) -> tuple[TrainingFact, ...]:
@@ -37,6 +57,36 @@ def training_facts(content: Any) -> tuple[TrainingFact, ...]:
     if not isinstance(content, Mapping):
         return ()
     return tuple(fact for key, value in content.items() for fact in _facts(str(key), value))
+
+
+def parameter_facts(optimizers: Sequence[Optimizer], matched: Matched) -> tuple[TrainingFact, ...]:
+    """Learning rate and weight decay of each recurrent parameter, where groups differ in them.
+
+    Where they do not, the groups' own facts say it all.
+    """
+    slots = [slot for optimizer in optimizers for group in optimizer.groups for slot in group[:1]]
+    differing = [
+        key
+        for key in _OF_PARAMETERS
+        if any(slot.settings.get(key) != slots[0].settings.get(key) for slot in slots)
+    ]
+    recurrent = filter(is_recurrent, matched.candidates)
+    return tuple(
+        fact
+        for name in recurrent
+        for key in differing
+        for fact in _of_parameter(name, key, matched)
+    )
+
+
+def _of_parameter(name: str, key: str, matched: Matched) -> Facts:
+    """One setting of one parameter, where all groups that it can be in agree."""
+    slots = matched.candidates[name]
+    value = slots[0].settings.get(key)
+    if all(slot.settings.get(key) == value for slot in slots):
+        source = " or ".join(dict.fromkeys(slot.source for slot in slots))
+        for fact in _fact(key, value, source):
+            yield replace(fact, parameter=name)
 
 
 def _facts(key: str, value: Any) -> Facts:
@@ -75,8 +125,8 @@ def _settings(
 
 
 def _optimizer(state: Mapping[str, Any], source: str) -> Facts:
-    groups = [group for group in state["param_groups"] if isinstance(group, Mapping)]
-    kind = _optimizer_kind(groups[0]) if groups else None
+    groups = groups_of(state)
+    kind = kind_of(groups[0]) if groups else None
     if kind is not None:
         yield TrainingFact(name="optimizer", value=kind, source=source)
     yield from _buffers(state.get("state"), source)
@@ -87,15 +137,6 @@ def _optimizer(state: Mapping[str, Any], source: str) -> Facts:
         for name, value in group.items():
             if name not in _NO_SETTINGS:
                 yield from _fact(name, value, where)
-
-
-def _optimizer_kind(group: Mapping[str, Any]) -> str | None:
-    kind = next((name for name, own in _OPTIMIZERS.items() if own <= group.keys()), None)
-    if kind == "Adam":
-        # AdamW shares every setting with Adam; only newer files tell them apart.
-        decoupled = group.get("decoupled_weight_decay")
-        return "Adam or AdamW" if decoupled is None else "AdamW" if decoupled else "Adam"
-    return kind
 
 
 def _buffers(buffers: Any, source: str) -> Facts:

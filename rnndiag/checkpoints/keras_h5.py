@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from rnndiag.checkpoints import _keras_sidecar
-from rnndiag.checkpoints._hdf5 import check_storage, child
+from rnndiag.checkpoints import _keras_sidecar, _keras_updates
+from rnndiag.checkpoints._hdf5 import array, child, strings, text
 from rnndiag.checkpoints._keras_training import training_facts
 from rnndiag.checkpoints.base import damaged, facts_of, parse_json, sha256
 from rnndiag.errors import UnsupportedCheckpoint
-from rnndiag.records import Array, Checkpoint, KerasModel, NamedArray, Writer
+from rnndiag.records import Checkpoint, KerasModel, NamedArray, Writer
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -56,16 +55,26 @@ def _not_legacy(path: Path, file: h5py.File) -> UnsupportedCheckpoint:
 
 
 def _read_model(path: Path, file: h5py.File) -> Checkpoint:
-    config = parse_json(_text(file.attrs["model_config"]), path, "model_config")
+    config = parse_json(text(file.attrs["model_config"]), path, "model_config")
     training: Mapping[str, Any] = {}
     if "training_config" in file.attrs:
-        training = parse_json(_text(file.attrs["training_config"]), path, "training_config")
+        training = parse_json(text(file.attrs["training_config"]), path, "training_config")
     group = child(file, "model_weights")
-    return _checkpoint(path, group, config, training, _writer(path, group, file.attrs))
+    read = _checkpoint(path, group, config, training, _writer(path, group, file.attrs))
+    assert isinstance(read.content, KerasModel)
+    arrays = [named for own in read.content.weights.values() for named in own]
+    known = _keras_updates.read(path, file, arrays, training)
+    return replace(
+        read,
+        training=(*read.training, *known.facts),
+        notes=(*read.notes, *known.notes),
+        updates=known.updates,
+        why_no_updates=known.why_no_updates,
+    )
 
 
 def _read_weights(path: Path, file: h5py.File) -> Checkpoint:
-    sidecar, config = _keras_sidecar.find(path, _strings(file, "layer_names"))
+    sidecar, config = _keras_sidecar.find(path, strings(file, "layer_names"))
     done = _checkpoint(path, file, config, {}, _writer(path, file, config))
     return replace(done, format="keras-h5-weights", notes=(f"architecture from {sidecar.name}",))
 
@@ -77,7 +86,7 @@ def _checkpoint(
     training: Mapping[str, Any],
     writer: Writer,
 ) -> Checkpoint:
-    names = _strings(group, "layer_names")
+    names = strings(group, "layer_names")
     return Checkpoint(
         path=path,
         format="keras-h5",
@@ -94,7 +103,7 @@ def _checkpoint(
 def _writer(path: Path, group: h5py.Group, beside: Mapping[str, Any]) -> Writer:
     """Who wrote the weights; what the group does not say may stand beside it."""
     told = {
-        key: _text(holder[key])
+        key: text(holder[key])
         for key in ("keras_version", "backend")
         for holder in (beside, group.attrs)
         if key in holder
@@ -110,39 +119,10 @@ def _writer(path: Path, group: h5py.Group, beside: Mapping[str, Any]) -> Writer:
     return writer
 
 
-def _text(value: object) -> str:
-    """An attribute as text; h5py gives str or bytes by who wrote it."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _strings(group: h5py.Group, name: str) -> tuple[str, ...]:
-    """A list of names; lists over 64 KB are stored in numbered pieces."""
-    if name in group.attrs:
-        return tuple(_text(value) for value in group.attrs[name])
-    pieces: list[str] = []
-    while f"{name}{len(pieces)}" in group.attrs:
-        pieces.append(f"{name}{len(pieces)}")
-    return tuple(_text(value) for piece in pieces for value in group.attrs[piece])
-
-
 def _arrays(group: h5py.Group, layer: str, path: Path) -> tuple[NamedArray, ...]:
     """A layer's arrays in the order of ``weight_names``, which is the only sure order."""
     stored = child(group, layer)
     return tuple(
-        NamedArray(name=name, array=_array(child(stored, name), path))
-        for name in _strings(stored, "weight_names")
+        NamedArray(name=name, array=array(child(stored, name), path))
+        for name in strings(stored, "weight_names")
     )
-
-
-def _array(dataset: h5py.Dataset, path: Path) -> Array:
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-        raise damaged(path, f"{getattr(dataset, 'name', '?')} is not an array")
-    check_storage(dataset)
-    array = dataset[()]
-    if array.dtype == np.dtype("V2"):
-        # bfloat16 is the upper half of a float32.
-        decoded: Array = (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-        return decoded
-    if array.dtype.kind not in "fiu":
-        raise damaged(path, f"{dataset.name} holds {array.dtype}, not numbers")
-    return np.asarray(array, dtype=np.float32 if array.dtype.kind == "f" else np.int64)

@@ -10,7 +10,7 @@ from typing import Any
 from rnndiag.checkpoints._torch_load import load
 from rnndiag.checkpoints._torch_state import find_model
 from rnndiag.checkpoints._torch_tensors import lazy_state_dict
-from rnndiag.checkpoints._torch_training import training_facts
+from rnndiag.checkpoints._torch_training import trained, training_facts
 from rnndiag.checkpoints.base import BROKEN_ZIP, facts_of, sha256
 from rnndiag.records import Checkpoint, Writer
 
@@ -42,6 +42,7 @@ def read(path: Path) -> Checkpoint:
         zipped = file.read(len(_ZIP)) == _ZIP
     content = load(path, zipped=zipped)
     model = find_model(path, content)
+    known = trained(content, model.tensors)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.tensors.items()}
     return Checkpoint(
         path=path,
@@ -50,8 +51,10 @@ def read(path: Path) -> Checkpoint:
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
         content=lazy_state_dict(shapes, model.tensors.__getitem__),
-        training=facts_of(lambda: training_facts(content)),
-        notes=(*_lightning_note(content), *model.notes),
+        training=(*facts_of(lambda: training_facts(content)), *known.facts),
+        notes=(*_lightning_note(content), *model.notes, *known.notes),
+        updates=known.updates,
+        why_no_updates=known.why_no_updates,
     )
 
 

@@ -100,6 +100,13 @@ def measure(run: LayerRun, options: Options) -> WeightNorms | Skipped:
     )
 
 
+def frobenius_norms(weights: LayerWeights) -> tuple[float, float, float | None]:
+    """‖K‖, ‖R‖ and ‖b‖ as in `WeightNorms`, and nothing that takes longer."""
+    bias = _bias_norm(weights, weights.gates)
+    kernel, recurrent = _frobenius(weights.kernel), _frobenius(weights.recurrent_kernel)
+    return kernel, recurrent, bias.norm if bias else None
+
+
 def _norm(array: Array) -> ArrayNorm:
     norm = _frobenius(array)
     return ArrayNorm(norm=norm, rms=norm / array.size**0.5, max_abs=float(np.abs(array).max()))

@@ -1,4 +1,4 @@
-"""The report as JSON: ``schema_version`` 1, described by ``schema.json`` beside this file."""
+"""Reports as JSON: ``schema_version`` 1, described by ``schema.json`` beside this file."""
 
 from __future__ import annotations
 
@@ -6,23 +6,46 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Integral, Real
 from typing import Any
 
-from rnndiag.records import Failed, LayerReport, Report, Skipped
+from rnndiag import __version__
+from rnndiag.records import Failed, Judgement, LayerReport, Outcome, Report, Skipped
+
+SCHEMA_VERSION = 1
+_NOT_ASKED = Judgement(findings=())
 
 
-def render(report: Report, *, width: int, color: bool, verbose: bool) -> str:
-    """The whole report; the terminal's `width`, `color` and `verbose` change nothing in it."""
-    return json.dumps(as_data(report), indent=2, allow_nan=False) + "\n"
+def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
+    """All of it; the terminal's `width`, `color` and `verbose` change nothing."""
+    return json.dumps(as_data(outcome), indent=2, allow_nan=False) + "\n"
 
 
-def as_data(report: Report) -> dict[str, Any]:
-    """The report as plain data; numbers that JSON has not become null."""
+def as_data(outcome: Outcome) -> dict[str, Any]:
+    """The one report, or several with what could not be read; plain data."""
+    reports = [report_data(report) for report in outcome.reports]
+    if len(reports) == 1 and not outcome.unread:
+        return reports[0]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rnndiag_version": __version__,
+        "exit_code": outcome.exit_code,
+        "reports": reports,
+        "unread": _plain(outcome.unread),
+    }
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """One report as plain data; numbers that JSON has not become null."""
     data = {"schema_version": report.schema_version, **_plain(report)}
     data["layers"] = [_layer(layer) for layer in report.layers]
-    data["findings"] = []
-    data["passed"] = []
-    data["skipped"] = [item for layer in report.layers for item in _skipped(layer)]
+    del data["judgement"]
+    judged = report.judgement or _NOT_ASKED
+    data["judged"] = report.judgement is not None
+    data["findings"] = _plain(judged.findings)
+    data["passed"] = _plain(judged.passed)
+    measurements = [item for layer in report.layers for item in _skipped(layer)]
+    data["skipped"] = [*measurements, *_plain(judged.skipped)]
     return data
 
 
@@ -53,6 +76,12 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        # numpy's numbers come this way, too.
+        number = float(value)
+        return number if math.isfinite(number) else None
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,8 +61,28 @@ class TrainingFact:
     value: Any
     layer: str | None = None
     """The layer it belongs to; None for the whole network."""
+    parameter: str | None = None
+    """The array it belongs to, by its name in the file; None where it is of all of them."""
     source: str
     """Where it was read, for example ``training_config`` or ``optimizer_states[0]``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterUpdate:
+    """How far the optimizer's last step moved one array, as its state in the file tells."""
+
+    size: int
+    """Numbers in the array."""
+    weight_rms: float
+    """Root mean square of the array itself."""
+    update_rms: float | None
+    """Root mean square of the last update at the file's learning rate, decoupled weight decay
+    left out; None where the optimizer's state does not determine it."""
+    gradient_rms: float | None
+    """Root mean square of the running mean of the gradient, a coupled weight decay included."""
+
+
+NO_OPTIMIZER = "the file has no optimizer state; save it beside the weights"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +97,7 @@ class Checkpoint:
     content: KerasModel | StateDict
     training: tuple[TrainingFact, ...] = ()
     notes: tuple[str, ...] = ()
+    updates: Mapping[str, ParameterUpdate] = field(default_factory=dict)
+    """By the name of the array in the file; computed when they are asked for."""
+    why_no_updates: str = NO_OPTIMIZER
+    """Why `updates` lacks an array, where it does."""

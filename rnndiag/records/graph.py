@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rnndiag.records.checkpoint import Writer
@@ -31,7 +31,11 @@ class LayerSpec:
     kind: str
     config: Mapping[str, Any]
     writer: Writer
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What it was built with, in the words of its own framework: for people, not to run."""
     weights: tuple[Array, ...] = ()
+    parameters: tuple[tuple[str, ...], ...] = ()
+    """For each of `weights` its name in the file; several where it is stored in pieces."""
     packing: Literal["keras", "torch"] = "keras"
     label: str | None = None
     """The name to show where it differs from `name`: ``lstm`` for ``lstm_l1``."""
@@ -65,5 +69,7 @@ class Graph:
     calls: tuple[Call, ...]
     inputs: tuple[Ref, ...]
     outputs: tuple[Ref, ...]
+    beside: tuple[LayerSpec, ...] = ()
+    """Layers that the file tells of, but not where they stand; without their arrays."""
     wiring: Wiring = "exact"
     notes: tuple[str, ...] = ()

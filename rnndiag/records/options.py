@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rnndiag.errors import BadOption
+from rnndiag.records.judgement import Severity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +50,23 @@ class Options:
             raise BadOption(f"probe_kind is {self.probe_kind!r}, which rnndiag cannot make up")
         if self.nonlinearity not in ("tanh", "relu"):
             raise BadOption(f"nonlinearity is {self.nonlinearity!r}, but must be tanh or relu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Everything a user can choose about a judgement."""
+
+    select: tuple[str, ...] = ()
+    """Codes, beginnings of codes or names of the rules that are asked; all where none is."""
+    ignore: tuple[str, ...] = ()
+    """Those that are not, even if selected."""
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    """Code → the severity that its findings are given."""
+    thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Code → threshold name → value."""
+    fail_on: Severity | Literal["never"] = "error"
+    """The least severity that makes the exit status 1."""
+    lag: int | None = None
+    """How many timesteps back the task has to remember."""
+    profile: Literal["a", "b"] = "a"
+    """Whose word counts where the two documents disagree."""

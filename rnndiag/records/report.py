@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from rnndiag.records.checkpoint import TrainingFact
 from rnndiag.records.common import Direction, Wiring
+from rnndiag.records.evidence import History, Series, Settings
+from rnndiag.records.judgement import Judgement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,37 @@ class LayerReport:
     call: int = 0
     """Which use of a shared layer this is."""
     reason: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What the layer was built with, in its framework's own words: Keras's configuration, or
+    the arguments of ``torch.nn``'s module as far as its tensors tell."""
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of its arrays in the file: ``kernel``, ``recurrent`` and ``bias`` (which
+    PyTorch has two of)."""
     measurements: Mapping[str, Any] = field(default_factory=dict)
     """Measurement name → its fact, or `Skipped` or `Failed` with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surrounding:
+    """One layer of the network, recurrent or not, in the order of the calls."""
+
+    name: str
+    kind: str
+    """Keras's name for it: ``Dropout``, ``LayerNormalization``, ``Add``, ``LSTM``."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Its configuration, as far as it can tell of regularization: rates, strides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputScale:
+    """The features of one real-valued network input, over the real steps of a real probe."""
+
+    means: tuple[float, ...]
+    """Of each feature."""
+    deviations: tuple[float, ...]
+    """Standard deviation of each feature."""
+    largest: float
+    """Largest |x|."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +84,8 @@ class ProbeReport:
     device: str
     wiring: Wiring
     loss: float | None = None
+    inputs: tuple[InputScale, ...] = ()
+    """The scale of each input with real numbers; empty for made-up probes and token ids."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +110,36 @@ class Report:
     checkpoint: CheckpointReport
     probe: ProbeReport
     layers: tuple[LayerReport, ...]
+    network: tuple[Surrounding, ...] = ()
+    """All layers that the file tells of; complete where the wiring is exact."""
     training: tuple[TrainingFact, ...] = ()
+    history: History | None = None
+    series: Series | None = None
+    settings: Settings | None = None
+    """What the rules took as known of the training; None before they were asked."""
+    judgement: Judgement | None = None
+    """What the rules said; None where they were not asked."""
     notes: tuple[str, ...] = ()
     schema_version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unread:
+    """One of several checkpoints that could not be diagnosed."""
+
+    path: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one call of rnndiag comes to: the report of each checkpoint."""
+
+    reports: tuple[Report, ...]
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The worst status of all: the highest."""
+        return max([*(report.exit_code for report in self.reports), *(2 for _ in self.unread)])

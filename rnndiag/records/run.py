@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from rnndiag.records.checkpoint import NO_OPTIMIZER, ParameterUpdate
 from rnndiag.records.common import Array, Direction, Wiring
 
 
@@ -90,6 +91,14 @@ class LayerRun:
     isolated: str | None = None
     """Why the layer was fed with noise instead of what the network feeds it."""
     stateful: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What the layer was built with, in the words of its own framework."""
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the file calls its ``kernel``, ``recurrent``, ``bias`` and ``projection``."""
+    updates: Mapping[str, ParameterUpdate] = field(default_factory=dict)
+    """The optimizer's last step on ``kernel``, ``recurrent`` and ``bias``, where it is known."""
+    why_no_updates: str = NO_OPTIMIZER
+    """Why it is not."""
     seeds: int = 1
     """How many made-up probes are stacked along B, each as many samples as the others."""
 

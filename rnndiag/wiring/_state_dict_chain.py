@@ -28,6 +28,8 @@ _EMBEDDING = re.compile(r"emb", re.IGNORECASE)
 _DENSE = re.compile(r"linear|dense|fc|proj|out|head|decoder|classif", re.IGNORECASE)
 _LAYER_NORM = re.compile(r"layer_?norm|(^|\.)(norm|ln)\d*([._]|$)", re.IGNORECASE)
 """Group and instance norms hold the same tensors."""
+_ANY_NORM = re.compile(r"norm|(^|[._])ln\d*([._]|$)", re.IGNORECASE)
+"""Whichever it is, where nothing is computed with it."""
 _ORDER = ("weight", "bias", "running_mean", "running_var")
 _MOST_UNITS = 6
 """Whose orders are tried one by one."""
@@ -75,20 +77,41 @@ def find_chain(
     return found[0]
 
 
+def beside(shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule]) -> tuple[Unit, ...]:
+    """What stands around the recurrent modules, where the tensors leave one reading."""
+    groups = _groups(shapes, modules).items()
+    readings = [
+        _readings(path, names, shapes, _ANY_NORM)
+        for (path, module), names in groups
+        if module is None
+    ]
+    return tuple(found[0] for found in readings if len(found) == 1)
+
+
 def _units(
     shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule]
 ) -> list[tuple[Unit, ...]]:
-    """Each module's possible readings, in the order of the tensors."""
+    """Each module's possible readings, in the order of the tensors; raises `NoChain`."""
+    units = []
+    for (path, module), names in _groups(shapes, modules).items():
+        readings = (_recurrent(module),) if module else _readings(path, names, shapes)
+        if not readings:
+            raise NoChain(f"what {', '.join(names[:3])} are for is not known")
+        units.append(readings)
+    return units
+
+
+def _groups(
+    shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule]
+) -> dict[tuple[str, RecurrentModule | None], list[str]]:
+    """The tensors of each module, by its path; recurrent ones know which are theirs."""
     owner = {name: module for module in modules for name in module.names}
     groups: dict[tuple[str, RecurrentModule | None], list[str]] = {}
     for name in shapes:
         module = owner.get(name)
         path = name.rpartition(".")[0] if module is None else module.path
         groups.setdefault((path, module), []).append(name)
-    return [
-        _readings(path, names, shapes) if module is None else (_recurrent(module),)
-        for (path, module), names in groups.items()
-    ]
+    return groups
 
 
 def _recurrent(module: RecurrentModule) -> Unit:
@@ -101,22 +124,29 @@ def _recurrent(module: RecurrentModule) -> Unit:
     )
 
 
-def _readings(path: str, names: Sequence[str], shapes: Mapping[str, Shape]) -> tuple[Unit, ...]:
-    """What a module may be; raises `NoChain` where it is nothing known."""
+def _readings(
+    path: str,
+    names: Sequence[str],
+    shapes: Mapping[str, Shape],
+    norm: re.Pattern[str] = _LAYER_NORM,
+) -> tuple[Unit, ...]:
+    """What a module may be; empty where it is nothing known."""
     arrays = {name.rpartition(".")[2]: name for name in names}
     ordered = tuple(arrays[key] for key in _ORDER if key in arrays)
     own = {key: shapes[name] for key, name in arrays.items()}
-    readings = tuple(
+    return tuple(
         Unit(path=path, kind=kind, inputs=inputs, outputs=outputs, names=ordered)
-        for kind, inputs, outputs in _kinds(path, own)
+        for kind, inputs, outputs in _kinds(path, own, norm)
     )
-    if not readings:
-        raise NoChain(f"what {', '.join(names[:3])} are for is not known")
-    return readings
 
 
-def _kinds(path: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, int | None, int]]:
-    """Kind, inputs and outputs of each module that such tensors may belong to."""
+def _kinds(
+    path: str, shapes: Mapping[str, Shape], norm: re.Pattern[str]
+) -> Iterator[tuple[str, int | None, int]]:
+    """Kind, inputs and outputs of each module that such tensors may belong to.
+
+    `norm` is what a layer norm's path looks like.
+    """
     weight = shapes.get("weight", ())
     vectors = {key: shape for key, shape in shapes.items() if key != "weight"}
     if any(shape != weight[:1] for shape in vectors.values()):
@@ -127,7 +157,7 @@ def _kinds(path: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, int | 
             yield "Dense", weight[1], weight[0]
         if not vectors and (embeds or not _DENSE.search(path)):
             yield "Embedding", None, weight[1]
-    elif len(weight) == 1 and vectors.keys() == {"bias"} and _LAYER_NORM.search(path):
+    elif len(weight) == 1 and vectors.keys() == {"bias"} and norm.search(path):
         yield "LayerNormalization", weight[0], weight[0]
     elif len(weight) == 1 and vectors.keys() == {"bias", "running_mean", "running_var"}:
         yield "BatchNormalization", weight[0], weight[0]

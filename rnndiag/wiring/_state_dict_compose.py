@@ -39,6 +39,14 @@ def composed(content: StateDict) -> StateDict:
     return StateDict(tensors=_Composed(content.tensors, recipes, names), shapes=shapes)
 
 
+def trained_pieces(shapes: Mapping[str, Shape]) -> dict[str, tuple[str, ...]]:
+    """The file's names of what each parameter in pieces is made of; masks are not trained."""
+    return {
+        recipe.name: tuple(piece for piece in recipe.pieces if not piece.endswith("_mask"))
+        for recipe in _recipes(shapes)
+    }
+
+
 class _Composed(Mapping[str, Array]):
     """Arrays by their plain names, put together by their recipes."""
 

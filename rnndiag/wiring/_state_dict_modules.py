@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rnndiag import cells
 from rnndiag.cells.base import Cell, InTorch
@@ -29,6 +30,8 @@ class RecurrentModule:
     layers: tuple[tuple[tuple[str, ...], ...], ...] = ()
     """The names of the arrays, in torch's order, of each layer and direction."""
     input_size: int = 0
+    hidden_size: int = 0
+    """Units; with a projection, fewer features leave them."""
     output_size: int = 0
     """Features that leave it, those of both directions together."""
     is_cell: bool = False
@@ -44,6 +47,27 @@ class RecurrentModule:
     def in_torch(self) -> InTorch:
         """What torch.nn calls it, whose most general name is RNN."""
         return (self.cell and self.cell.in_torch) or InTorch(name="RNN")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What its class takes, as far as the tensors tell, and where it stands: ``module``."""
+        if self.problem:
+            return {"module": self.path}
+        arrays = self.layers[0][0]
+        told = {
+            "class_name": self.in_torch.name + ("Cell" if self.is_cell else ""),
+            "input_size": self.input_size,
+            "hidden_size": self.hidden_size,
+            "bias": len(arrays) > 3,
+            "module": self.path,
+        }
+        if self.is_cell:
+            return told
+        directions = len(self.layers[0])
+        told |= {"num_layers": len(self.layers), "bidirectional": directions > 1}
+        # Two matrices, and two biases or none: one array more is the projection.
+        projection = {"proj_size": self.output_size // directions} if len(arrays) % 2 else {}
+        return {**told, **projection}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,11 +107,13 @@ def _module(prefix: str, rests: Sequence[str], shapes: Mapping[str, Shape]) -> R
     except _Strange as strange:
         return RecurrentModule(path=path, problem=str(strange))
     first, last = layers[0][0], layers[-1][0]
+    cell = found.pop()
     return RecurrentModule(
         path=path,
-        cell=found.pop(),
+        cell=cell,
         layers=layers,
         input_size=shapes[first[0]][1],
+        hidden_size=shapes[first[0]][0] // len(cell.gates),
         output_size=len(layers[-1]) * shapes[last[1]][1],
         is_cell=is_cell,
     )

@@ -27,7 +27,8 @@ _SEQUENCES = {"return_sequences": True, "zero_output_for_mask": True}
 def input_spec(name: str, features: int | None, writer: Writer) -> LayerSpec:
     """An input of (batch, timesteps, features), or of token ids where `features` is None."""
     shape = (None, None) if features is None else (None, None, features)
-    return LayerSpec(name=name, kind="InputLayer", config={"batch_shape": shape}, writer=writer)
+    config = {"batch_shape": shape}
+    return LayerSpec(name=name, kind="InputLayer", config=config, writer=writer, arguments=config)
 
 
 def labels(modules: Sequence[RecurrentModule], paths: Iterable[str]) -> dict[str, str]:
@@ -60,6 +61,8 @@ class SpecMaker:
     """Describes modules as layers; holds what all of them need."""
 
     tensors: Mapping[str, Array]
+    pieces: Mapping[str, tuple[str, ...]]
+    """What the file calls those tensors that it holds in pieces."""
     labels: Mapping[str, str]
     writer: Writer
     nonlinearity: str
@@ -73,12 +76,17 @@ class SpecMaker:
         arrays = [self.tensors[name] for name in unit.names]
         if unit.kind == "Dense":
             arrays[0] = arrays[0].T
-        yield LayerSpec(
+        parameters = self._in_file(unit.names)
+        yield replace(self.bare(unit), weights=tuple(arrays), parameters=parameters)
+
+    def bare(self, unit: Unit) -> LayerSpec:
+        """A unit that is not recurrent, without its arrays."""
+        return LayerSpec(
             name=self.labels[unit.path],
             kind=unit.kind,
             config=_CONFIGS[unit.kind],
             writer=self.writer,
-            weights=tuple(arrays),
+            arguments={**_arguments(unit), "module": unit.path},
         )
 
     def module(self, module: RecurrentModule) -> Iterator[LayerSpec]:
@@ -90,6 +98,7 @@ class SpecMaker:
                 kind=module.kind,
                 config=self._config(module),
                 writer=self.writer,
+                arguments=module.arguments,
                 packing="torch",
                 label=label,
                 index=index,
@@ -103,6 +112,7 @@ class SpecMaker:
             kind=module.kind,
             config={},
             writer=self.writer,
+            arguments=module.arguments,
             problem=module.problem,
         )
 
@@ -114,7 +124,11 @@ class SpecMaker:
     def _with_weights(self, spec: LayerSpec, directions: tuple[tuple[str, ...], ...]) -> LayerSpec:
         """One layer, both directions in their wrapper."""
         forward, *backward = (
-            replace(spec, weights=tuple(self.tensors[name] for name in names))
+            replace(
+                spec,
+                weights=tuple(self.tensors[name] for name in names),
+                parameters=self._in_file(names),
+            )
             for names in directions
         )
         if not backward:
@@ -122,3 +136,21 @@ class SpecMaker:
         mirrored = replace(backward[0], config={**spec.config, "go_backwards": True})
         config = {"merge_mode": "concat"}
         return replace(spec, kind="Bidirectional", config=config, inner=(forward, mirrored))
+
+    def _in_file(self, names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+        """What the file calls each tensor."""
+        return tuple(self.pieces.get(name, (name,)) for name in names)
+
+
+def _arguments(unit: Unit) -> dict[str, Any]:
+    """What the unit's class in torch.nn takes, as far as its tensors tell."""
+    match unit.kind:
+        case "Dense":
+            sizes = {"in_features": unit.inputs, "out_features": unit.outputs}
+            return {"class_name": "Linear", **sizes, "bias": len(unit.names) > 1}
+        case "Embedding":
+            return {"class_name": "Embedding", "embedding_dim": unit.outputs}
+        case "LayerNormalization":
+            return {"normalized_shape": [unit.outputs]}
+    # Several classes hold a norm's tensors: GroupNorm those of LayerNorm, BatchNorm1d of 2d.
+    return {"num_features": unit.outputs}

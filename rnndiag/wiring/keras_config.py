@@ -23,7 +23,9 @@ from rnndiag.records import (
     Ref,
     Writer,
 )
+from rnndiag.wiring._keras_arguments import arguments_of, inside
 from rnndiag.wiring._keras_classes import MODELS, foreign, is_functional, is_operation
+from rnndiag.wiring._keras_layers import implied_shape, layer_configs, named
 from rnndiag.wiring._keras_nodes import calls_of, constants_of, refs
 from rnndiag.wiring._keras_order import from_zero, ordered
 from rnndiag.wiring._keras_weights import by_cell, cells_in, split, variables
@@ -41,7 +43,7 @@ def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
     """
     kind = model.config.get("class_name", "?")
     try:
-        if not _layer_configs(model.config):
+        if not layer_configs(model.config):
             raise UnsupportedCheckpoint(
                 f"{checkpoint.path}: the configuration of {kind} lists no layers "
                 "(a subclassed model: its wiring is Python code)",
@@ -69,28 +71,6 @@ class _MissingArrays(ValueError):
     """A layer that has weights in Keras has none in the file."""
 
 
-def _layer_configs(config: Config) -> list[Config]:
-    """The layers' configurations; Sequential's were a bare list up to Keras 2.2.2."""
-    inner = config.get("config")
-    layers = inner.get("layers", []) if isinstance(inner, Mapping) else inner
-    return [layer for layer in layers or [] if isinstance(layer, Mapping)]
-
-
-def _named(configs: Sequence[Config], stored: Sequence[str] = ()) -> list[tuple[str, Config]]:
-    """Each layer with its name, of which old nested Sequential models have none.
-
-    Those get the stored name at their place, where there is one.
-    """
-    in_place = len(stored) == len(configs)
-    named = []
-    for place, config in enumerate(configs):
-        own = config["config"]
-        name = (own.get("name") if isinstance(own, Mapping) else None) or config.get("name")
-        made_up = stored[place] if in_place else f"{config['class_name'].lower()}_{place}"
-        named.append((str(name or made_up), config))
-    return named
-
-
 class _Builder:
     """Turns configurations into specs; holds what all of them need."""
 
@@ -101,7 +81,7 @@ class _Builder:
 
     def whole(self, model: KerasModel) -> Graph:
         """The graph of what a file holds; every layer must have its arrays."""
-        layers = _named(_layer_configs(model.config), list(model.weights))
+        layers = named(layer_configs(model.config), list(model.weights))
         for name, config in layers:
             if variables(config) and not model.weights.get(name):
                 raise _MissingArrays(f"layer {name!r} ({config['class_name']}) has no arrays")
@@ -126,25 +106,27 @@ class _Builder:
             kind=kind,
             config=own,
             writer=self.writer,
-            weights=tuple(named.array for named in arrays),
+            arguments=arguments_of(config),
+            **_weights(arrays),
             problem=foreign(config),
         )
         if is_operation(config, self.writer):
             arguments = {**own, "arguments": constants_of(config)}
             return replace(plain, kind=f"ops.{kind}", config=arguments, problem=None)
         if plain.problem is None and kind == "Bidirectional":
-            return self._bidirectional(plain, own, arrays)
+            return self._bidirectional(plain, config, arrays)
         if plain.problem is None and kind == "RNN":
-            return self._rnn(plain, own, arrays)
+            return self._rnn(plain, config, arrays)
         if kind == "InputLayer":
             shape = own.get("batch_shape") or own.get("batch_input_shape")
-            return replace(plain, config={**own, "batch_shape": shape})
+            told = {**plain.arguments, "batch_shape": shape}
+            return replace(plain, config={**own, "batch_shape": shape}, arguments=told)
         if kind == "TimeDistributed":
-            return replace(plain, inner=(self.spec(own["layer"], arrays, name),))
+            return replace(plain, inner=(inside(self.spec(own["layer"], arrays, name), config),))
         return plain
 
     def _nested(self, config: Config, arrays: Arrays, name: str) -> LayerSpec:
-        layers = _named(_layer_configs(config))
+        layers = named(layer_configs(config))
         weights = split(layers, arrays)
         graph = self.model_graph(config, layers, weights or {}, f"{name}/")
         if weights is None:
@@ -152,9 +134,9 @@ class _Builder:
             graph = replace(graph, layers={k: _hidden(s, reason) for k, s in graph.layers.items()})
         return LayerSpec(name=name, kind="Model", config={}, writer=self.writer, graph=graph)
 
-    def _bidirectional(self, plain: LayerSpec, own: Config, arrays: Arrays) -> LayerSpec:
+    def _bidirectional(self, plain: LayerSpec, config: Config, arrays: Arrays) -> LayerSpec:
         """Both directions: all forward arrays stand before all backward ones."""
-        forward = own["layer"]
+        own, forward = config["config"], config["config"]["layer"]
         turned = {**forward["config"], "go_backwards": not forward["config"].get("go_backwards")}
         backward = own.get("backward_layer") or {**forward, "config": turned}
         flags = variables(forward)
@@ -162,14 +144,15 @@ class _Builder:
         zeroing = dialects.bidirectional_zeroes_masked_steps(self.writer)
         inner = []
         for layer, share in ((forward, arrays[:count]), (backward, arrays[count:])):
-            spec = self.spec(layer, share, plain.name)
+            spec = inside(self.spec(layer, share, plain.name), config)
             zeroes = zeroing and bool(spec.config.get("return_sequences"))
             inner.append(replace(spec, config={**spec.config, "zero_output_for_mask": zeroes}))
-        return replace(plain, weights=(), inner=tuple(inner))
+        return replace(plain, weights=(), parameters=(), inner=tuple(inner))
 
-    def _rnn(self, plain: LayerSpec, own: Config, arrays: Arrays) -> LayerSpec:
+    def _rnn(self, plain: LayerSpec, config: Config, arrays: Arrays) -> LayerSpec:
         """``RNN(cell)``, or a stack of cells; the state's order is the writer's."""
-        cells = list(cells_in(own["cell"]))
+        own, held = config["config"], config["config"]["cell"]
+        cells = list(cells_in(held))
         shares = by_cell(cells, arrays)
         inner = [
             LayerSpec(
@@ -178,13 +161,17 @@ class _Builder:
                 kind=str(cell["class_name"]),
                 config={**self.cell_defaults, **own, **cell["config"]},
                 writer=self.writer,
-                weights=tuple(named.array for named in share),
+                arguments=arguments_of(cell),
+                **_weights(share),
                 index=index,
                 problem=foreign(cell),
             )
             for index, (cell, share) in enumerate(zip(cells, shares, strict=True))
         ]
-        return replace(plain, weights=(), inner=tuple(inner))
+        if held["class_name"] == "StackedRNNCells":
+            inner = [inside(spec, held) for spec in inner]
+        inner = [inside(spec, config) for spec in inner]
+        return replace(plain, weights=(), parameters=(), inner=tuple(inner))
 
     def _sequential(self, config: Config, specs: dict[str, LayerSpec]) -> Graph:
         """A chain; an input is made up where the first layer only carries its shape."""
@@ -201,14 +188,10 @@ class _Builder:
 
     def _input_of(self, model: Config, name: str) -> LayerSpec:
         """The input that a Sequential's first layer implies; nested models know their own."""
-        shape = None
-        while shape is None and (layers := _layer_configs(model)):
-            own = model["config"]
-            shape = own.get("build_input_shape") if isinstance(own, Mapping) else None
-            model = layers[0]
-            shape = _own_shape(model) or shape
-        config = {"batch_shape": shape, "name": name}
-        return LayerSpec(name=name, kind="InputLayer", config=config, writer=self.writer)
+        config = {"batch_shape": implied_shape(model), "name": name}
+        return LayerSpec(
+            name=name, kind="InputLayer", config=config, writer=self.writer, arguments=config
+        )
 
     def _functional(
         self, own: Config, layers: Sequence[tuple[str, Config]], specs: dict[str, LayerSpec]
@@ -224,17 +207,12 @@ class _Builder:
         return Graph(layers=specs, calls=ordered(calls, inputs), inputs=sources, outputs=outputs)
 
 
-def _own_shape(layer: Config) -> Any:
-    """The input's shape as a layer's own configuration tells it, batch axis first."""
-    own = layer["config"]
-    if not isinstance(own, Mapping):
-        return None
-    wrapped = own.get("layer")
-    for holder in (own, wrapped.get("config", {}) if isinstance(wrapped, Mapping) else {}):
-        shape = holder.get("batch_shape") or holder.get("batch_input_shape")
-        if shape is not None:
-            return shape
-    return (layer.get("build_config") or {}).get("input_shape")
+def _weights(arrays: Arrays) -> dict[str, Any]:
+    """A layer's arrays, and what the file calls them."""
+    return {
+        "weights": tuple(stored.array for stored in arrays),
+        "parameters": tuple((stored.name,) for stored in arrays),
+    }
 
 
 def _hidden(spec: LayerSpec, reason: str) -> LayerSpec:

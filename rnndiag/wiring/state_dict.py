@@ -12,8 +12,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from rnndiag.records import Call, Checkpoint, Graph, LayerSpec, Options, Ref, StateDict
-from rnndiag.wiring._state_dict_chain import NoChain, Unit, find_chain
-from rnndiag.wiring._state_dict_compose import composed
+from rnndiag.wiring._state_dict_chain import NoChain, Unit, beside, find_chain
+from rnndiag.wiring._state_dict_compose import composed, trained_pieces
 from rnndiag.wiring._state_dict_modules import RecurrentModule, find, torch_names
 from rnndiag.wiring._state_dict_specs import SpecMaker, input_spec, labels
 
@@ -24,22 +24,26 @@ _INPUT = "input"
 
 def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph:
     """The graph of a state dict; without inputs where it holds no RNN that can be run."""
+    pieces = trained_pieces(content.shapes)
     content = composed(content)
     modules = find(content.shapes)
     maker = SpecMaker(
         tensors=content.tensors,
+        pieces=pieces,
         labels=labels(modules, (name.rpartition(".")[0] for name in content.shapes)),
         writer=checkpoint.writer,
         nonlinearity=options.nonlinearity,
     )
+    around = tuple(maker.bare(unit) for unit in beside(content.shapes, modules))
     if not modules:
-        return replace(_isolated(maker, ()), notes=(_nothing(list(content.shapes)),))
+        nothing = (_nothing(list(content.shapes)),)
+        return replace(_isolated(maker, ()), beside=around, notes=nothing)
     try:
         chain = find_chain(content.shapes, modules, ordered=checkpoint.format not in _UNORDERED)
         wired = _assumed(maker, chain)
     except NoChain as why:
         notes = (f"recurrent modules run on their own: {why}",)
-        wired = replace(_isolated(maker, modules), notes=notes)
+        wired = replace(_isolated(maker, modules), beside=around, notes=notes)
     return replace(wired, notes=(*wired.notes, *_unknown_activation(maker, modules)))
 
 

@@ -22,9 +22,10 @@ def read(folder: Path, value: Any) -> Checkpoint:
 
 
 def facts(checkpoint: Checkpoint) -> dict[tuple[str, str], Any]:
-    """Each fact's value by where it was read and its name."""
-    found = {(fact.source, fact.name): fact.value for fact in checkpoint.training}
-    assert len(found) == len(checkpoint.training)
+    """The value of each fact that is of no single parameter, by where it was read and its name."""
+    told = [fact for fact in checkpoint.training if fact.parameter is None]
+    found = {(fact.source, fact.name): fact.value for fact in told}
+    assert len(found) == len(told)
     json.dumps(list(found.values()))
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnndiag.records import LayerRun, LayerWeights
+from rnndiag.records import LayerRun, LayerWeights, ParameterUpdate
 
 GATES = {
     "LSTM": ("input", "forget", "candidate", "output"),
@@ -50,6 +50,7 @@ def build(
     parts = {"kernel": 1.0, "recurrent": 1.0, "bias": 1.0}
     real = np.ones(shape[:2], bool)
     decay = np.log(0.9) * np.arange(timesteps)[::-1]
+    update = ParameterUpdate(size=12, weight_rms=0.5, update_rms=1e-3, gradient_rms=0.1)
     run = LayerRun(
         name="layer",
         id="layer",
@@ -75,6 +76,7 @@ def build(
         dL_dh=np.zeros(shape),
         dL_dc=None,
         loss_log_norm=np.broadcast_to(decay, (batch, timesteps)),
+        updates=dict.fromkeys(parts, update),
     )
     return replace(run, **changes)
 

@@ -17,9 +17,9 @@ from rnndiag.records import Failed, Options, Skipped
 ALL = {
     "carried_context", "gate_activity", "gradient_span", "initial_growth", "loss_gradient",
     "lyapunov", "non_finite", "preactivation_budget", "state_dimension", "timescale",
-    "unit_activity", "weight_norms",
+    "training_step", "unit_activity", "weight_norms",
 }  # fmt: skip
-OF_WEIGHTS = {"initial_growth", "weight_norms"}
+OF_WEIGHTS = {"initial_growth", "training_step", "weight_norms"}
 OPTIONS = Options()
 
 

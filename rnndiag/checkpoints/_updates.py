@@ -1,0 +1,78 @@
+"""What an optimizer's state tells of its last step, whichever framework wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rnndiag.records import NO_OPTIMIZER, Array, ParameterUpdate, TrainingFact
+
+Compute = Callable[[], ParameterUpdate]
+Sizes = tuple[float | None, float | None]
+"""Root mean squares of the last update and of the running gradient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What the optimizers in a file tell of single arrays."""
+
+    facts: tuple[TrainingFact, ...] = ()
+    updates: Mapping[str, ParameterUpdate] = field(default_factory=dict)
+    why_no_updates: str = NO_OPTIMIZER
+    notes: tuple[str, ...] = ()
+
+
+class LazyUpdates(Mapping[str, ParameterUpdate]):
+    """Updates by parameter, each computed when it is first asked for.
+
+    Moments are twice as large as the model, and only those of recurrent layers are looked at.
+    """
+
+    def __init__(self, compute: Mapping[str, Compute]) -> None:
+        self._compute = compute
+        self._done: dict[str, ParameterUpdate] = {}
+
+    def __getitem__(self, name: str) -> ParameterUpdate:
+        if name not in self._done:
+            self._done[name] = self._compute[name]()
+        return self._done[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._compute)
+
+    def __len__(self) -> int:
+        return len(self._compute)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamStep:
+    """The numbers of one step of Adam (Kingma & Ba 2015, algorithm 1) or AdamW."""
+
+    learning_rate: float | None
+    beta1: float
+    beta2: float
+    epsilon: float
+    """ε beside √v̂."""
+    step: int
+    """How many steps were made, from 1 on."""
+
+    def sizes(self, mean: Array, square: Array) -> Sizes:
+        """Of lr·m̂/(√v̂ + ε), and of m̂; `square` is v, or its largest so far with amsgrad."""
+        if self.step < 1:
+            return None, None
+        # Whatever is infinite or NaN comes out as such.
+        with np.errstate(all="ignore"):
+            corrected = mean.astype(np.float64) / (1 - self.beta1**self.step)
+            if self.learning_rate is None:
+                return None, rms(corrected)
+            spread = np.sqrt(square.astype(np.float64) / (1 - self.beta2**self.step))
+            # Where no gradient ever came both moments are 0, and ε may be 0 as well.
+            below = np.where(corrected == 0, 1.0, spread + self.epsilon)
+            return abs(self.learning_rate) * rms(corrected / below), rms(corrected)
+
+
+def rms(array: Array) -> float:
+    """Root of the mean square; in float64, as the squares of small moments underflow."""
+    return float(np.sqrt(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0
