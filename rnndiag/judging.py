@@ -1,0 +1,187 @@
+"""From a report to a judged one: every rule is asked, and what it says is weighed.
+
+A rule looks at facts and never at the network, so a saved report can be judged again. What the
+probe cannot carry is taken back here: noise in the place of real input, wiring that was only
+assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from rnndiag import rules
+from rnndiag.records import (
+    CONFIDENCES,
+    SEVERITIES,
+    Advice,
+    Confidence,
+    Finding,
+    Judgement,
+    LayerReport,
+    NotJudged,
+    Passed,
+    Policy,
+    Report,
+    Severity,
+    Skipped,
+    Trials,
+)
+from rnndiag.rules._facts import Question, arguments, concerns_layer
+from rnndiag.rules.base import Fired, Rule, Thresholds
+
+Answer = Finding | Passed | NotJudged
+
+_MOST: dict[str, Severity] = {"memory": "note", "activity": "warning"}
+"""The severity that made-up input allows at most, by what a rule rests on: between real and
+made-up input the span correlates at .18, and noise invents explosions."""
+REAL_DATA = Advice(
+    text="run it on real data: --probe FILE; noise says little about memory",
+    source="own measurements: spans on noise and on real input correlate at .18",
+)
+
+
+def judge(report: Report, policy: Policy, trials: Trials | None = None) -> Report:
+    """`report` with what the rules say of it, and the exit status that follows.
+
+    Raises `rnndiag.errors.BadOption` where the policy names no rule or threshold.
+    """
+    answers = [answer for code in chosen(policy) for answer in _ask(code, report, policy, trials)]
+    findings = [answer for answer in answers if isinstance(answer, Finding)]
+    judgement = Judgement(
+        findings=tuple(sorted(findings, key=_urgency)),
+        passed=tuple(answer for answer in answers if isinstance(answer, Passed)),
+        skipped=tuple(answer for answer in answers if isinstance(answer, NotJudged)),
+    )
+    return replace(report, judgement=judgement, exit_code=status(report, judgement, policy))
+
+
+def check(policy: Policy) -> None:
+    """Raise `BadOption` where a policy names rules or thresholds that there are not."""
+    chosen(policy)
+    for code, cuts in policy.thresholds.items():
+        getattr(rules.catalogue()[rules.find(code)], "Cuts", Thresholds)(cuts)
+
+
+def status(report: Report, judgement: Judgement, policy: Policy) -> int:
+    """3 where no layer was analysed, 1 where a finding counts that is bad enough, else 0."""
+    if not any(layer.analysed for layer in report.layers):
+        return 3
+    if policy.fail_on == "never":
+        return 0
+    counting = SEVERITIES[: SEVERITIES.index(policy.fail_on) + 1]
+    return int(any(f.severity in counting and not f.known for f in judgement.findings))
+
+
+def chosen(policy: Policy) -> list[str]:
+    """The codes of the rules that are asked, in order."""
+    selected = {code for wanted in policy.select for code in _matching(wanted)}
+    ignored = {code for wanted in policy.ignore for code in _matching(wanted)}
+    catalogue = rules.catalogue()
+    return [c for c in catalogue if c not in ignored and (not policy.select or c in selected)]
+
+
+def _matching(wanted: str) -> list[str]:
+    """The rules that a code, a name, or the beginning of codes (``RNN1``) stands for."""
+    started = [code for code in rules.catalogue() if code.startswith(wanted.strip().upper())]
+    return started if wanted.strip() and started else [rules.find(wanted)]
+
+
+def _urgency(finding: Finding) -> tuple[int, int, str]:
+    worst = SEVERITIES.index(finding.severity)
+    return worst, CONFIDENCES.index(finding.confidence), finding.rule
+
+
+# ---------------------------------------------------------------- one rule
+
+
+def _ask(code: str, report: Report, policy: Policy, trials: Trials | None) -> Iterator[Answer]:
+    """One rule's answer for each layer, or for the network."""
+    module = rules.catalogue()[code]
+    cuts = getattr(module, "Cuts", Thresholds)(policy.thresholds.get(code))
+    analysed = [layer for layer in report.layers if layer.analysed]
+    places = analysed if concerns_layer(module.check) else [None]
+    for layer in places:
+        question = Question(
+            report=report, policy=policy, trials=trials, thresholds=cuts, layer=layer
+        )
+        yield _answer(module, question)
+
+
+def _answer(module: ModuleType, question: Question) -> Answer:
+    rule: Rule = module.RULE
+    where = _where(rule, module, question.layer)
+    given = arguments(module.check, question)
+    if isinstance(given, Skipped):
+        return NotJudged(**where, reason=given.reason)
+    try:
+        said = module.check(**given)
+    except Exception as error:  # whatever breaks one rule must not take the others along
+        reason = f"internal error: {type(error).__name__}: {error}"
+        return NotJudged(**where, reason=reason, error=True)
+    if said is None:
+        return Passed(**where)
+    if isinstance(said, Skipped):
+        return NotJudged(**where, reason=said.reason)
+    return _weigh(said, rule, where, question)
+
+
+def _where(rule: Rule, module: ModuleType, layer: LayerReport | None) -> dict[str, Any]:
+    where: dict[str, Any] = {"rule": rule.code, "name": rules.name_of(module)}
+    if layer is not None:
+        where |= {"layer": layer.id, "direction": layer.direction, "call": layer.call}
+    return where
+
+
+# ---------------------------------------------------------------- how much it counts
+
+
+def _weigh(said: Fired, rule: Rule, where: dict[str, Any], question: Question) -> Finding:
+    """A finding with the severity and the confidence that the probe can carry."""
+    severity, why = _severity(said.severity or rule.severity, rule, question)
+    confidence, doubt = _confidence(said.confidence, rule, question)
+    advice = tuple(said.advice)
+    if _on_noise(question) and rule.rests_on == "memory":
+        advice = (REAL_DATA, *advice)
+    return Finding(
+        **where,
+        severity=question.policy.severity.get(rule.code, severity),
+        confidence=confidence,
+        message=said.message,
+        evidence=dict(said.evidence),
+        measured=said.measured,
+        advice=advice,
+        capped=why or doubt,
+    )
+
+
+def _severity(wanted: Severity, rule: Rule, question: Question) -> tuple[Severity, str | None]:
+    most = _MOST.get(rule.rests_on)
+    if most is None or not _on_noise(question):
+        return wanted, None
+    if SEVERITIES.index(wanted) >= SEVERITIES.index(most):
+        return wanted, None
+    return most, f"{wanted} by the numbers, but measured on made-up input"
+
+
+def _on_noise(question: Question) -> bool:
+    """Whether what the layer was fed has little to do with what it knows."""
+    isolated = question.layer is not None and question.layer.reason is not None
+    return question.report.probe.source == "synthetic" or isolated
+
+
+def _confidence(most: Confidence, rule: Rule, question: Question) -> tuple[Confidence, str | None]:
+    """As sure as the least sure thing that the finding rests on."""
+    if rule.rests_on in ("weights", "facts"):
+        return most, None
+    doubts: list[tuple[Confidence, str]] = [(most, "")]
+    if question.report.probe.wiring != "exact":
+        doubts.append(("medium", "the wiring of a state dict is assumed"))
+    if _on_noise(question):
+        doubts.append(("medium", "measured on made-up input"))
+    if question.layer is not None and question.layer.reason is not None:
+        doubts.append(("low", "the layer was fed with noise by itself"))
+    least, why = max(doubts, key=lambda doubt: CONFIDENCES.index(doubt[0]))
+    return least, why or None

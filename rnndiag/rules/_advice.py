@@ -1,0 +1,177 @@
+"""Steps of advice that several rules give, with values for the layer at hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rnndiag import decays
+from rnndiag.records import Advice, LayerReport, ProbeReport, Report, Settings
+from rnndiag.rules.base import step
+from rnndiag.snippets.base import Snippets
+
+if TYPE_CHECKING:
+    from rnndiag.measurements.preactivation_budget import PreactivationBudget
+    from rnndiag.measurements.weight_norms import WeightNorms
+
+_USUAL_RATE = 1e-3
+"""Of Adam in both frameworks, for where the learning rate is not known."""
+_SHORTEST_CHRONO = 3
+"""ln U(1, lag - 1) has no room for a lag below it."""
+
+
+def percent(share: float) -> str:
+    """A share in three digits, so that one just above its cut does not look equal to it."""
+    return f"{100 * share:.3g}%"
+
+
+def clip(settings: Settings, snippets: Snippets) -> Advice:
+    """Clip gradients, or clip them harder where it is known that something clips them."""
+    known, source = settings.clipping, "B: tuning: unstable"
+    if known is not None and known.value:
+        return step(f"gradients are clipped already ({known.value}): halve that", source)
+    return step("clip gradients at a norm of 1", source, snippets.clipping(1.0))
+
+
+def lower_rate(settings: Settings, snippets: Snippets) -> Advice:
+    """About a third of the learning rate: the document says lower, and no value."""
+    known, source = settings.learning_rate, "B: tuning: unstable"
+    rate = _third(known.value if known and known.value > 0 else _USUAL_RATE)
+    if known is None:
+        text = f"lower the learning rate to a third: {rate:g} if it was {_USUAL_RATE:g}"
+    else:
+        text = f"lower the learning rate from {known.value:g} to {rate:g}"
+    return step(text, source, snippets.learning_rate(rate))
+
+
+def _third(rate: float) -> float:
+    return float(f"{rate / 3:.1g}")
+
+
+def start_with_memory(layer: LayerReport, lag: int, snippets: Snippets) -> Iterator[Advice]:
+    """A layer that, before any training, keeps what happened up to `lag` steps before."""
+    lag = max(lag, _SHORTEST_CHRONO)
+    chrono = snippets.chrono(lag)
+    if chrono:
+        yield step(
+            f"initialise the biases that keep the state for memories of up to {lag} steps, "
+            f"ln U(1, {lag - 1}): 0 to {math.log(lag - 1):.1f}; train again",
+            "Tallec & Ollivier 2018",
+            chrono,
+        )
+        return
+    if "sigmoid" in activation_of(layer):
+        yield step(
+            "tanh in the place of sigmoid, whose slope is never above 1/4",
+            "Glorot & Bengio 2010",
+            snippets.activation("tanh"),
+        )
+    if not starts_orthogonal(layer):
+        yield step(
+            "initialise the recurrent kernel as an orthogonal matrix, and train again",
+            "A: what to do 8",
+            snippets.orthogonal(),
+        )
+
+
+def stretch_memory(norms: WeightNorms | None, snippets: Snippets) -> Iterator[Advice]:
+    """What makes gradients reach further, once the start is right; rebuilding comes last."""
+    if norms is not None:
+        fit = decays.fitted(norms)
+        yield step(
+            f"decay the recurrent kernel: {fit.recurrent:g}, then ten times that ({fit.reason})",
+            "A: weight decay 2",
+            snippets.decay(fit.kernel, fit.recurrent, fit.bias),
+        )
+    yield step(
+        "normalize around the layer; keep it if validation improves",
+        "A: what to do 11",
+        snippets.layer_normalization(),
+    )
+    yield step("add the layer's input to its output", "A: what to do 8", snippets.residual())
+
+
+def activation_of(layer: LayerReport) -> str:
+    """The output's activation, as Keras or PyTorch names it; empty where the file does not."""
+    own = layer.arguments
+    return str(own.get("activation", own.get("nonlinearity", ""))).lower()
+
+
+def starts_orthogonal(layer: LayerReport) -> bool:
+    """Whether the layer is known to start with an orthogonal recurrent kernel, as Keras's do."""
+    return "orthogonal" in str(layer.arguments.get("recurrent_initializer")).lower()
+
+
+def less_saturation(
+    layer: LayerReport,
+    report: Report,
+    norms: WeightNorms | None,
+    budget: PreactivationBudget | None,
+    snippets: Snippets,
+    *,
+    biases: bool = False,
+) -> list[Advice]:
+    """What brings activations back from the ends of their range; `biases` adds what is theirs.
+
+    First what acts on that part of the pre-activations which is largest.
+    """
+    shares = (budget.kernel, budget.recurrent, budget.bias) if budget else (0.0, 1.0, 0.0)
+    kernel, recurrent, bias = shares
+    steps: list[tuple[float, Advice]] = []
+    if norms is not None:
+        steps.append((recurrent, _decay(norms, snippets)))
+    if _is_first(layer, report):
+        steps += [(kernel, _scale(report.probe, snippets)), (-1.0, _normalize(snippets))]
+    else:
+        # The features are scaled by the layers before, whatever scale the data has.
+        steps.append((kernel, _normalize(snippets)))
+    if norms is not None and norms.bias and biases:
+        steps.append((bias, smaller_biases(norms, snippets)))
+    return [own for _, own in sorted(steps, key=lambda item: -item[0])]
+
+
+def _is_first(layer: LayerReport, report: Report) -> bool:
+    """Whether the data's own numbers come in, as far as the report tells."""
+    embeds = any(own.kind == "Embedding" for own in report.network)
+    return layer.index == 0 and layer.name == report.layers[0].name and not embeds
+
+
+def _normalize(snippets: Snippets) -> Advice:
+    return step(
+        "normalize around the layer; keep it if validation improves",
+        "B: normalization",
+        snippets.layer_normalization(),
+    )
+
+
+def _decay(norms: WeightNorms, snippets: Snippets) -> Advice:
+    fit = decays.fitted(norms)
+    return step(
+        f"weight decay: {fit.kernel:g} on the kernel, {fit.recurrent:g} on the recurrent "
+        f"kernel, then ten times that ({fit.reason})",
+        "A: weight decay 1",
+        snippets.decay(fit.kernel, fit.recurrent, fit.bias),
+    )
+
+
+def smaller_biases(norms: WeightNorms, snippets: Snippets) -> Advice:
+    """Decay for biases, or a bound at half of what they have."""
+    assert norms.bias is not None
+    bound = float(f"{norms.bias / 2:.2g}")
+    return step(
+        f"decay the biases too, by {decays.fitted(norms).bias:g} and no more than either kernel, "
+        f"or bound their norm at {bound:g} ({norms.bias:.3g} now)",
+        "A: what to do 9",
+        snippets.constraint(bound, bias=True),
+    )
+
+
+def _scale(probe: ProbeReport, snippets: Snippets) -> Advice:
+    largest = max((scale.largest for scale in probe.inputs), default=None)
+    reached = "" if largest is None else f" (they reach {largest:.3g} in the probe)"
+    return step(
+        f"scale the inputs{reached} to mean 0 and variance 1, each feature by itself",
+        "B: normalization",
+        snippets.scaled_inputs(),
+    )

@@ -1,0 +1,122 @@
+"""Weights or states are NaN or infinite.
+
+What it means
+    Some numbers of this layer are none. If they are weights, no training step brings them back,
+    and whatever touches them becomes NaN too: most other measurements of the layer are skipped.
+    If only states are, the weights are sound and the fault is in what reached them.
+
+Why it matters
+    The network's answers are NaN, or rest on luck about which inputs miss the broken part.
+
+What to do
+    1. Go back to the last checkpoint in which everything was finite. A checkpoint that is only
+    kept when validation improves is never one of the broken ones.
+    2. Look for NaN, and for values far off the others, among inputs and targets.
+    3. Clip gradients: one that was too large has most often caused it.
+    4. Lower the learning rate.
+
+ELI5
+    You spill ink into a bucket of paint. Everything that you paint from it is spoilt, and no
+    stirring gets the ink out. Take the paint that you had put aside before, and this time move
+    the ink away from the edge.
+
+Sources
+    - B: tuning: unstable
+    - B: early stopping
+    - B: normalization
+    - A: what to do 6
+    - Pascanu, Mikolov & Bengio 2013, On the difficulty of training recurrent neural networks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rnndiag.records import Advice, LayerReport, ProbeReport, Series, Settings, Severity
+from rnndiag.rules._advice import clip, lower_rate
+from rnndiag.rules.base import Fired, Rule, step, worse
+from rnndiag.snippets.base import Snippets
+
+if TYPE_CHECKING:
+    from rnndiag.measurements.non_finite import NonFinite
+
+RULE = Rule(code="RNN301", severity="error", rests_on="weights")
+_STATES = "states"
+_PARTS = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
+"""What the measurement calls a tensor → what `LayerReport.parameters` does."""
+
+
+def check(
+    layer: LayerReport,
+    values: NonFinite,
+    probe: ProbeReport,
+    series: Series | None,
+    settings: Settings,
+    snippets: Snippets,
+) -> Fired | None:
+    """Any value that is not finite."""
+    if not values.total:
+        return None
+    counts = {name: int(getattr(values, name)) for name in values.tensors}
+    return Fired(
+        message=_message(counts, values.total),
+        severity=_severity(layer, counts, probe),
+        evidence={**counts, "parameters": _parameters(layer, counts)},
+        measured=worse("non_finite", values.total),
+        advice=(
+            *_first(layer, counts, series),
+            step(
+                "look for NaN and for values far off the others among inputs and targets, and "
+                "scale what is left to mean 0 and variance 1",
+                "B: normalization",
+                snippets.scaled_inputs(),
+            ),
+            clip(settings, snippets),
+            lower_rate(settings, snippets),
+        ),
+    )
+
+
+def _message(counts: dict[str, int], total: int) -> str:
+    places = ", ".join(f"{count} in the {name.replace('_', ' ')}" for name, count in counts.items())
+    return f"{total} values are NaN or infinite, more than 0: {places}"
+
+
+def _severity(layer: LayerReport, counts: dict[str, int], probe: ProbeReport) -> Severity:
+    """Weights are broken whatever the input is; states alone may be made-up input's fault."""
+    made_up = probe.source == "synthetic" or layer.reason is not None
+    return "warning" if made_up and list(counts) == [_STATES] else "error"
+
+
+def _parameters(layer: LayerReport, counts: dict[str, int]) -> list[str]:
+    """What the file calls the broken tensors."""
+    return [name for part in counts for name in layer.parameters.get(_PARTS.get(part, ""), ())]
+
+
+def _first(layer: LayerReport, counts: dict[str, int], series: Series | None) -> Iterator[Advice]:
+    """Back to sound weights; or, where they are sound, to what feeds them."""
+    if list(counts) == [_STATES]:
+        yield step(
+            "the weights are finite: look for NaN in what feeds the layer, in the layers before "
+            "it first",
+            "B: normalization",
+        )
+        return
+    good = _last_good(layer, series) if series else None
+    where = good or "the last checkpoint without such values"
+    yield step(
+        f"go back to {where}; until then most of what is measured here is skipped",
+        "B: early stopping",
+    )
+
+
+def _last_good(layer: LayerReport, series: Series) -> str | None:
+    """The latest checkpoint in which all of the layer's weights are finite."""
+    sizes = series.layers.get(f"{layer.id}/{layer.direction}")
+    if sizes is None:
+        return None
+    biases = sizes.bias or sizes.kernel
+    norms = zip(series.checkpoints, sizes.kernel, sizes.recurrent, biases, strict=True)
+    good = [name for name, *own in norms if None not in own]
+    return good[-1] if good else None

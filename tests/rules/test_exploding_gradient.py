@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rule_reports import HEALTHY, fires, layer, norms, quiet, report, skips, span, synthetic
+
+from rnndiag.measurements.lyapunov import Lyapunov
+from rnndiag.records import Finding, LayerSettings, Measured, Setting, Settings, Skipped
+
+RULE = "RNN102"
+
+
+def growing(growth: float, **changes: object) -> dict[str, object]:
+    return {"gradient_span": span(growth=growth, **changes)}
+
+
+def chaotic(top: float, standard_error: float = 0.01) -> dict[str, object]:
+    return {
+        "lyapunov": Lyapunov(
+            top=top, standard_error=standard_error, asymptotic_span=None, samples=16
+        )
+    }
+
+
+def texts(found: Finding) -> str:
+    return "\n".join(step.text for step in found.advice)
+
+
+def trained(learning_rate: float, **changes: object) -> Settings:
+    return Settings(learning_rate=Setting(value=learning_rate, source="config"), **changes)
+
+
+def test_quiet_on_a_healthy_layer() -> None:
+    quiet(RULE, report())
+
+
+@pytest.mark.parametrize(
+    ("growth", "severity", "cut"),
+    [(10.1, "warning", 10), (100, "warning", 10), (100.5, "error", 100), (7e6, "error", 100)],
+)
+def test_fires_on_growth(growth: float, severity: str, cut: int) -> None:
+    found = fires(RULE, report(layer(measurements=growing(growth))))
+    assert found.severity == severity
+    assert found.measured == Measured(name="growth", value=growth, worse="higher")
+    assert found.message == (
+        f"the gradient grows {growth:.3g} times on its way back through 100 steps, more than {cut}"
+    )
+
+
+def test_quiet_at_the_cut() -> None:
+    quiet(RULE, report(layer(measurements=growing(10))))
+
+
+def test_growth_beyond_any_float_that_prints_well() -> None:
+    found = fires(RULE, report(layer(measurements=growing(1e304))))
+    assert "1e+304 times" in found.message
+
+
+def test_a_state_in_which_small_changes_grow_warns() -> None:
+    found = fires(RULE, report(layer(measurements=chaotic(0.08))))
+    assert found.severity == "warning"
+    assert found.measured == Measured(name="lyapunov", value=0.08, worse="higher")
+    assert "0.060" in found.message  # two standard errors below
+    assert "0.05" in found.message
+
+
+def test_an_exponent_that_may_lie_below_its_cut_is_no_finding() -> None:
+    quiet(RULE, report(layer(measurements=chaotic(0.08, standard_error=0.02))))
+    quiet(RULE, report(layer(measurements=chaotic(0.05, standard_error=0.0))))
+    assert fires(RULE, report(layer(measurements=chaotic(0.0501, standard_error=0.0))))
+
+
+def test_chaos_is_an_error_only_with_growth_over_its_cut() -> None:
+    both = {**growing(50), **chaotic(0.3)}
+    assert fires(RULE, report(layer(measurements=both))).severity == "warning"
+    both = {**growing(500), **chaotic(0.3)}
+    assert fires(RULE, report(layer(measurements=both))).severity == "error"
+
+
+def test_growth_is_judged_without_an_exponent() -> None:
+    short = {"lyapunov": Skipped(reason="no sample has 50 timesteps")}
+    quiet(RULE, report(layer(measurements=short)))
+    assert fires(RULE, report(layer(measurements={**short, **growing(20)}))).severity == "warning"
+
+
+def test_skipped_without_a_gradient() -> None:
+    facts = {"gradient_span": Skipped(reason="the gradient is not finite")}
+    assert "not finite" in skips(RULE, report(layer(measurements=facts)))
+
+
+def test_made_up_input_makes_it_a_note() -> None:
+    found = fires(RULE, synthetic(report(layer(measurements=growing(4e4)))))
+    assert found.severity == "note"
+    assert "--probe" in found.advice[0].text
+
+
+def test_a_pulse_that_is_no_loss_of_the_network_lowers_the_confidence() -> None:
+    facts = growing(200, cotangent="isotropic")
+    assert fires(RULE, report(layer(measurements=facts))).confidence == "medium"
+    assert fires(RULE, report(layer(measurements=growing(200)))).confidence == "high"
+
+
+def test_a_threshold_can_be_set() -> None:
+    made = report(layer(measurements=growing(20)))
+    quiet(RULE, made, thresholds={RULE: {"warning": 30}})
+
+
+def test_clipping_comes_first_and_then_the_learning_rate() -> None:
+    found = fires(RULE, report(layer(measurements=growing(20)), settings=trained(0.005)))
+    assert "norm of 1" in found.advice[0].text
+    assert found.advice[0].snippet
+    assert "from 0.005 to 0.002" in found.advice[1].text
+    known = trained(0.005, clipping=Setting(value="clipnorm 1", source="config"))
+    found = fires(RULE, report(layer(measurements=growing(20)), settings=known))
+    assert "clipnorm 1" in found.advice[0].text
+
+
+def test_a_bound_at_high_learning_rates_and_decay_at_low_ones() -> None:
+    made = layer(measurements=growing(20))
+    high = texts(fires(RULE, report(made, settings=trained(0.02))))
+    # 64 rows of RMS 0.11 make columns of norm 0.88; half of that.
+    assert "at a learning rate of 0.02" in high
+    assert "below 0.44" in high
+    assert "weight decay" not in high
+    assert "column" in texts(fires(RULE, report(made, settings=trained(0.01))))
+    assert "weight decay" not in texts(fires(RULE, report(made, settings=trained(0.01))))
+    assert "higher weight decay" in texts(fires(RULE, report(made, settings=trained(0.00999))))
+    low = texts(fires(RULE, report(made, settings=trained(0.001))))
+    assert "column" not in low
+    assert "higher weight decay" in low
+    unknown = texts(fires(RULE, report(made)))
+    assert "column" in unknown
+    assert "higher weight decay" in unknown
+
+
+def test_columns_are_bounded_at_one_at_most() -> None:
+    large = {**growing(20), "weight_norms": norms(rms_recurrent=2.5)}
+    assert "below 1 " in texts(fires(RULE, report(layer(measurements=large))))
+
+
+@pytest.mark.parametrize(("now", "advised"), [(1e-6, 1e-3), (2e-4, 2e-3), (1e-2, 1e-2)])
+def test_higher_decay_is_ten_times_what_is_known(now: float, advised: float) -> None:
+    own = LayerSettings(recurrent_decay=Setting(value=now, source="config"))
+    known = Settings(layers={"lstm": own})
+    found = fires(RULE, report(layer(measurements=growing(20)), settings=known))
+    assert f"{advised:g} on the recurrent kernel" in texts(found)
+
+
+def test_biases_are_bounded_where_they_dominate() -> None:
+    healthy = HEALTHY["preactivation_budget"]
+    at_cut = {**growing(20), "preactivation_budget": replace(healthy, bias=0.5)}
+    assert "decay the biases" not in texts(fires(RULE, report(layer(measurements=at_cut))))
+    above = {**growing(20), "preactivation_budget": replace(healthy, bias=0.505)}
+    found = texts(fires(RULE, report(layer(measurements=above))))
+    # Half of ‖b‖ = 2; ‖K‖ = 8 is near enough to ‖R‖ = 10 for the same decay.
+    assert "by 0.0001 and no more than either kernel" in found
+    assert "norm at 1 (2 now)" in found
+    unknown = {**growing(20), "preactivation_budget": Skipped(reason="all are zero")}
+    assert "decay the biases" not in texts(fires(RULE, report(layer(measurements=unknown))))
+    without = {**above, "weight_norms": norms(bias=None)}
+    assert "decay the biases" not in texts(fires(RULE, report(layer(measurements=without))))
+
+
+def test_without_norms_there_is_advice_all_the_same() -> None:
+    facts = {
+        **growing(20),
+        "preactivation_budget": replace(HEALTHY["preactivation_budget"], bias=0.9),
+        "weight_norms": Skipped(reason="broke"),
+    }
+    found = texts(fires(RULE, report(layer(measurements=facts))))
+    assert "clip" in found
+    assert "biases" not in found

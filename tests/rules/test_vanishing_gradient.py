@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from rule_reports import fires, layer, quiet, report, skips, span, synthetic
+
+from rnndiag.measurements.lyapunov import Lyapunov
+from rnndiag.measurements.timescale import Timescale
+from rnndiag.records import Measured, Skipped
+
+RULE = "RNN101"
+
+
+def reaching(steps: int, timesteps: int = 100, **changes: object) -> dict[str, object]:
+    return {"gradient_span": span(span=steps, timesteps=timesteps, by_seed=(steps,), **changes)}
+
+
+def test_quiet_on_a_healthy_layer() -> None:
+    quiet(RULE, report())
+
+
+@pytest.mark.parametrize(
+    ("steps", "severity"), [(1, "error"), (3, "error"), (4, "warning"), (9, "warning")]
+)
+def test_fires_on_short_spans(steps: int, severity: str) -> None:
+    found = fires(RULE, report(layer(measurements=reaching(steps))))
+    assert found.severity == severity
+    assert found.measured == Measured(name="span", value=steps, worse="lower")
+
+
+def test_quiet_at_the_cut() -> None:
+    quiet(RULE, report(layer(measurements=reaching(10))))
+
+
+def test_a_span_that_the_sequence_cuts_off_is_not_short() -> None:
+    quiet(RULE, report(layer(measurements=reaching(3, 3, censored=True))))
+
+
+def test_short_sequences_get_a_note_at_most() -> None:
+    assert fires(RULE, report(layer(measurements=reaching(2, 40)))).severity == "note"
+    quiet(RULE, report(layer(measurements=reaching(8, 40))))
+
+
+def test_asymptotic_span_and_timescale_warn() -> None:
+    fading = Lyapunov(top=-0.6, standard_error=0.01, asymptotic_span=8.7, samples=4)
+    found = fires(RULE, report(layer(measurements={"lyapunov": fading})))
+    assert found.severity == "warning"
+    assert "8.7" in found.message
+    brief = Timescale(p10=0.1, p50=0.3, p90=0.8)
+    assert fires(RULE, report(layer(measurements={"timescale": brief}))).severity == "warning"
+
+
+def test_made_up_input_makes_it_a_note_with_real_data_as_the_first_step() -> None:
+    found = fires(RULE, synthetic(report(layer(measurements=reaching(2)))))
+    assert (found.severity, found.confidence) == ("note", "medium")
+    assert "--probe" in found.advice[0].text
+    assert found.capped
+
+
+def test_seeds_that_disagree_lower_the_confidence() -> None:
+    facts = {"gradient_span": span(span=8, by_seed=(6, 8, 14))}
+    assert fires(RULE, report(layer(measurements=facts))).confidence == "low"
+
+
+def test_a_threshold_can_be_set() -> None:
+    made = report(layer(measurements=reaching(12)))
+    assert fires(RULE, made, thresholds={RULE: {"warning": 20}}).severity == "warning"
+
+
+def test_skipped_without_a_gradient() -> None:
+    facts = {"gradient_span": Skipped(reason="the gradient is zero at the last step")}
+    assert "zero" in skips(RULE, report(layer(measurements=facts)))
+
+
+def test_cells_without_a_forget_gate_get_an_orthogonal_start() -> None:
+    facts = {**reaching(2), "timescale": Skipped(reason="no gate")}
+    found = fires(RULE, report(layer("SimpleRNN", measurements=facts)))
+    assert "orthogonal" in found.advice[0].text
+
+
+def test_a_small_share_of_a_long_sequence_is_a_note() -> None:
+    found = fires(RULE, report(layer(measurements=reaching(10, 220))))
+    assert (found.severity, "5%" in found.message) == ("note", True)
+    quiet(RULE, report(layer(measurements=reaching(11, 220))))
