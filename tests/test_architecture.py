@@ -41,7 +41,10 @@ def registered(path: Path, package: ast.expr) -> Iterator[str]:
     """The modules that the registry imports from a package, or from the file's own."""
     name = package.value if isinstance(package, ast.Constant) else f"rnndiag.{path.parent.name}"
     folder = PACKAGE.parent / str(name).replace(".", "/")
-    yield from (f"{name}.{module.stem}" for module in sorted(folder.glob("*.py")))
+    # As in `registry.names`: what the others share is not among what the registry imports.
+    shared = ("_", "base.")
+    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith(shared))
+    yield from (f"{name}.{module.stem}" for module in files)
 
 
 def source(name: str) -> Path | None:

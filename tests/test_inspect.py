@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 import rnndiag
 from rnndiag.cli import main
 from rnndiag.outputs import table
-from rnndiag.records import Report
+from rnndiag.records import Outcome, Report
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,9 +83,9 @@ def test_json_tells_what_was_skipped_and_why() -> None:
 
 def test_color_marks_the_span_and_changes_no_text() -> None:
     sample = ROOT / "samples/recall_default.pt"
-    report = rnndiag.diagnose(str(sample), probe=str(probe_of(sample)))
-    plain = table.render(report, width=100, color=False, verbose=False)
-    colored = table.render(report, width=100, color=True, verbose=False)
+    outcome = Outcome(reports=(rnndiag.diagnose(str(sample), probe=str(probe_of(sample))),))
+    plain = table.render(outcome, width=100, color=False, verbose=False)
+    colored = table.render(outcome, width=100, color=True, verbose=False)
     assert "\x1b[32m" in colored
     assert "\x1b" not in plain
     uncolored = re.sub(r"\x1b\[[0-9;]*m", "", colored)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from rich.table import Table
+from rich.text import Text
 
 from rnndiag.records import LayerReport, Skipped
 
@@ -33,3 +34,10 @@ def grouped(pairs: Iterable[tuple[Key, str]]) -> dict[Key, list[str]]:
     for key, text in pairs:
         groups.setdefault(key, []).append(text)
     return groups
+
+
+def bullet(text: str, style: str = "") -> Table:
+    """One remark below the tables."""
+    row = Table.grid(padding=(0, 1))
+    row.add_row("•", Text(text, style=style))
+    return row

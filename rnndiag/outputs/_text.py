@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from rnndiag.records import LayerReport
+from rnndiag.records import Finding, LayerReport, NotJudged, Passed
 
 NOTHING = "–"
 _BARS = "▁▂▃▄▅▆▇█"
@@ -55,16 +55,27 @@ def plain(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+_ARROWS = {"forward": " →", "backward": " ←"}
+
+
 def title(layer: LayerReport, width: int = 1000) -> str:
     """A layer's name with its call and its direction, cut in the middle to fit."""
-    place = f"#{layer.call}" if layer.call else ""
-    arrow = {"forward": " →", "backward": " ←"}.get(layer.direction or "", "")
-    room = max(3, width - len(place) - len(arrow))
+    behind = _behind(layer.call, layer.direction)
+    room = max(3, width - len(behind))
     name = layer.id
     if len(name) > room:
         tail = (room - 1) // 2
         name = f"{name[: room - 1 - tail]}…{name[len(name) - tail :]}"
-    return f"{name}{place}{arrow}"
+    return f"{name}{behind}"
+
+
+def place(answer: Finding | Passed | NotJudged) -> str:
+    """What a rule's answer is about, in the words of `title`; empty for the whole network."""
+    return "" if answer.layer is None else f"{answer.layer}{_behind(answer.call, answer.direction)}"
+
+
+def _behind(call: int, direction: str | None) -> str:
+    return (f"#{call}" if call else "") + _ARROWS.get(direction or "", "")
 
 
 def counted(count: int, what: str) -> str:

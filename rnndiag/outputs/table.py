@@ -10,18 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._details import print_details
-from rnndiag.outputs._grid import fact_of, grid, grouped
+from rnndiag.outputs._findings import print_judgement
+from rnndiag.outputs._grid import bullet, fact_of, grid, grouped
+from rnndiag.outputs._head import print_coverage, print_head
 from rnndiag.outputs._text import (
     NOTHING,
-    byte_count,
-    counted,
     half_life,
     number,
     percent,
     sparkline,
     title,
 )
-from rnndiag.records import Failed, LayerReport, Report
+from rnndiag.records import Failed, LayerReport, Outcome, Report
 
 _PROFILE_AT_LEAST = 10
 _PROFILE_AT_MOST = 60
@@ -40,8 +40,8 @@ _HEALTHY = {
 }
 
 
-def render(report: Report, *, width: int, color: bool, verbose: bool) -> str:
-    """What the checkpoint is, how far its gradients reach, what its units and weights do."""
+def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
+    """Each checkpoint's findings where it was judged, else what was measured in it."""
     stream = io.StringIO()
     console = Console(
         file=stream,
@@ -52,68 +52,48 @@ def render(report: Report, *, width: int, color: bool, verbose: bool) -> str:
         emoji=False,
         markup=False,
     )
-    layers = [layer for layer in report.layers if layer.analysed]
-    _head(console, report)
-    if layers:
-        console.print(_reach(layers, width))
-        console.print(_state(layers, width))
-    if verbose and layers:
-        print_details(console, report, layers)
-    _foot(console, report, layers)
+    for place, report in enumerate(outcome.reports):
+        if place:
+            console.rule(style="dim")
+        print_head(console, report)
+        (_measured if report.judgement is None else print_judgement)(console, report, verbose)
+    for unread in outcome.unread:
+        console.print(bullet(f"not read: {unread.message}", "red"))
     # Rich pads rows to the full width; a file or a pipe has no use for that.
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-# ---------------------------------------------------------------- head and foot
+def _measured(console: Console, report: Report, verbose: bool) -> None:
+    """How far the gradients reach, what units and weights do."""
+    layers = [layer for layer in report.layers if layer.analysed]
+    if layers:
+        console.print(_reach(layers, console.width))
+        console.print(_state(layers, console.width))
+    if verbose and layers:
+        print_details(console, report, layers)
+    _foot(console, report, layers)
 
 
-def _head(console: Console, report: Report) -> None:
-    file, probe = report.checkpoint, report.probe
-    version = f" {file.framework_version}" if file.framework_version else ""
-    framework = {"keras": "Keras", "torch": "PyTorch"}[file.framework]
-    console.print(Text(file.path, style="bold"))
-    console.print(
-        f"{framework}{version}, {file.format}, {byte_count(file.bytes)}, "
-        f"{file.parameters:,} parameters"
-    )
-    if not any(layer.analysed for layer in report.layers):
-        console.print()
-        return
-    seeds = f" × {probe.seeds} seeds" if probe.seeds > 1 else ""
-    source = {"synthetic": "synthetic probe", "file": "probe from file"}[probe.source]
-    loss = "" if probe.loss is None else f", loss {number(probe.loss, 4)}"
-    console.print(
-        f"{source}: {counted(probe.batch, 'sample')}{seeds}, "
-        f"{counted(probe.timesteps, 'timestep')}; "
-        f"{probe.wiring} wiring, on {probe.device}{loss}"
-    )
-    console.print()
+# ---------------------------------------------------------------- foot
 
 
 def _foot(console: Console, report: Report, layers: list[LayerReport]) -> None:
     """Coverage, what stands in its way, and what to keep in mind."""
-    missing = [layer for layer in report.layers if not layer.analysed]
-    rnns = len(layers) + len(missing)
-    console.print(Text(f"{len(layers)} of {rnns} RNN layers and directions analysed", "bold"))
-    for layer in missing:
-        console.print(_bullet(f"not analysed: {layer.reason}", "red"))
-    isolated = grouped((layer.reason, title(layer)) for layer in layers if layer.reason)
-    for reason, titles in isolated.items():
-        console.print(_bullet(f"isolated, fed with noise: {', '.join(titles)}: {reason}", "yellow"))
+    print_coverage(console, report)
     blind = grouped(
         (why, title(layer))
         for layer in layers
         if (why := _get(layer, "gradient_span", "why_isotropic"))
     )
     for why, titles in blind.items():
-        console.print(_bullet(f"random unit vectors as gradient of {', '.join(titles)}: {why}"))
+        console.print(bullet(f"random unit vectors as gradient of {', '.join(titles)}: {why}"))
     for layer in layers:
         _remarks(console, layer)
     for note in report.notes:
-        console.print(_bullet(note))
+        console.print(bullet(note))
     if report.probe.source == "synthetic" and layers:
         advice = "synthetic probe: spans and activity on noise say little; use --probe FILE"
-        console.print(_bullet(advice, "yellow"))
+        console.print(bullet(advice, "yellow"))
 
 
 def _remarks(console: Console, layer: LayerReport) -> None:
@@ -121,24 +101,18 @@ def _remarks(console: Console, layer: LayerReport) -> None:
     for name, fact in layer.measurements.items():
         if isinstance(fact, Failed):
             told = f"{title(layer)}: {name} could not be measured: {fact.reason}"
-            console.print(_bullet(told, "red"))
+            console.print(bullet(told, "red"))
     broken, carried = fact_of(layer, "non_finite"), fact_of(layer, "carried_context")
     if broken is not None and broken.total:
         where = ", ".join(f"{getattr(broken, name)} in {name}" for name in broken.tensors)
-        console.print(_bullet(f"{title(layer)}: NaN or infinite values: {where}", "red"))
+        console.print(bullet(f"{title(layer)}: NaN or infinite values: {where}", "red"))
     if carried is not None:
         console.print(
-            _bullet(
+            bullet(
                 f"{title(layer)}: stateful: carried context {carried.span} × {carried.windows} "
                 f"windows = {carried.timesteps} timesteps of state values, not of gradient"
             )
         )
-
-
-def _bullet(text: str, style: str = "") -> Table:
-    row = Table.grid(padding=(0, 1))
-    row.add_row("•", Text(text, style=style))
-    return row
 
 
 # ---------------------------------------------------------------- the two tables

@@ -1,0 +1,140 @@
+"""The judgement as tables: findings first, then what to do about the first of them."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rnndiag.outputs._grid import bullet, grid, grouped
+from rnndiag.outputs._head import print_coverage
+from rnndiag.outputs._text import counted, place
+from rnndiag.records import Finding, Judgement, NotJudged, Report
+
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_PLACES = 4
+"""Layers that one row names."""
+_ADVISED = 3
+"""Rules whose advice is printed without ``--verbose``."""
+
+
+def print_judgement(console: Console, report: Report, verbose: bool) -> None:
+    """What the rules found, what to try, and what they could not say."""
+    judgement = report.judgement
+    assert judgement is not None
+    if judgement.findings:
+        console.print(_table(judgement.findings))
+        console.print()
+    _print_advice(console, judgement.findings, verbose)
+    _print_counts(console, judgement, verbose)
+    print_coverage(console, report)
+    for note in (*(report.settings.conflicts if report.settings else ()), *report.notes):
+        console.print(bullet(note))
+    if report.probe.source == "synthetic" and any(layer.analysed for layer in report.layers):
+        console.print(bullet("synthetic probe: what depends on data is no error; --probe FILE"))
+
+
+def _table(findings: tuple[Finding, ...]) -> Table:
+    """A row for each finding; layers of which a rule says the same share one."""
+    table = grid("severity", "sure", "rule", "where", "what", texts=5)
+    table.columns[2].no_wrap = True
+    alike = grouped((_said(found), place(found)) for found in findings)
+    first = {_said(found): found for found in reversed(findings)}
+    for said, places in alike.items():
+        found = first[said]
+        severity = Text(found.severity, "dim" if found.known else _STYLES[found.severity])
+        what = Text.assemble((found.name, "bold"), f": {found.message}")
+        if found.capped:
+            what.append(f" ({found.capped})", "dim")
+        if found.known:
+            what.append(" (known: in the baseline)", "dim")
+        table.add_row(severity, found.confidence, found.rule, _listed(places), what)
+    return table
+
+
+def _said(found: Finding) -> tuple[object, ...]:
+    """All that a row shows of a finding, but for where it is."""
+    return found.rule, found.severity, found.confidence, found.message, found.capped, found.known
+
+
+def _listed(places: list[str]) -> str:
+    """A line for each place; many are cut short, ``--verbose`` and JSON have them all."""
+    more = f"\nand {len(places) - _PLACES} more" if len(places) > _PLACES + 1 else ""
+    return "\n".join(places[:_PLACES] if more else places) + more
+
+
+def _print_advice(console: Console, findings: tuple[Finding, ...], verbose: bool) -> None:
+    """For each rule what to try; with `verbose` for each layer, else for the first one."""
+    by_rule: dict[str, list[Finding]] = {}
+    for found in findings:
+        by_rule.setdefault(found.rule, []).append(found)
+    shown = list(by_rule.values())
+    for group in shown if verbose else shown[:_ADVISED]:
+        for found in group if verbose else group[:1]:
+            _print_steps(console, found)
+        others = [place(other) for other in group[1:]]
+        if others and not verbose:
+            console.print(Text(f"   -v: the same for {', '.join(others)}", "dim"))
+        console.print()
+    left = len(shown) - _ADVISED
+    if left > 0 and not verbose:
+        console.print(f"advice on {counted(left, 'more rule')}: -v")
+
+
+def _print_steps(console: Console, found: Finding) -> None:
+    where = place(found)
+    heading = f"{found.rule} {found.name}" + (f", {where}" if where else "")
+    console.print(Text(heading, _STYLES[found.severity]))
+    for number, advice in enumerate(found.advice, 1):
+        row = Table.grid(padding=(0, 1))
+        row.add_row(f"{number}.", Text.assemble(advice.text, (f"  [{advice.source}]", "dim")))
+        console.print(Padding(row, (0, 0, 0, 1)))
+        if advice.snippet:
+            # Code is never broken: a line that wraps cannot be pasted.
+            code = indent(advice.snippet, " " * 4)
+            console.print(Text(code, "green"), soft_wrap=True)
+
+
+def _print_counts(console: Console, judgement: Judgement, verbose: bool) -> None:
+    """How much was asked; with `verbose` what passed and what was skipped, and why."""
+    findings = judgement.findings
+    counts = ", ".join(
+        counted(count, severity)
+        for severity in _STYLES
+        if (count := sum(f.severity == severity and not f.known for f in findings))
+    )
+    known = sum(found.known for found in findings)
+    if known:
+        counts += f"{', ' if counts else ''}{known} known"
+    broken = sum(item.error for item in judgement.skipped)
+    skipped = len({item.rule for item in judgement.skipped})
+    passed = len({item.rule for item in judgement.passed})
+    hint = "" if verbose else " (-v lists them)"
+    text = f"{counts or 'no findings'}; {passed} rules passed, {skipped} skipped{hint}"
+    console.print(Text(text, "bold"))
+    if broken:
+        console.print(bullet(f"{counted(broken, 'rule')} broke: please report it", "red"))
+    if verbose:
+        _print_rest(console, judgement)
+
+
+def _print_rest(console: Console, judgement: Judgement) -> None:
+    table = grid("skipped", "where", "because", texts=3)
+    reasons = grouped(((_rule(item), item.reason), place(item)) for item in judgement.skipped)
+    for (rule, reason), places in reasons.items():
+        table.add_row(rule, ", ".join(filter(None, places)), reason)
+    if table.row_count:
+        console.print()
+        console.print(table)
+    passed = grouped((item.rule, place(item)) for item in judgement.passed)
+    if passed:
+        console.print()
+        console.print(f"passed: {', '.join(passed)}")
+    console.print()
+
+
+def _rule(item: NotJudged) -> str:
+    return f"{item.rule} {item.name}"
