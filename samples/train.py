@@ -165,7 +165,7 @@ def zen_task(steps: int = 32) -> tuple[Task, int]:
     return task, vocabulary
 
 
-def manual_task(steps: int = 40) -> tuple[Task, int]:
+def manual_task(steps: int = 60) -> tuple[Task, int]:
     """The character after each stretch of a chapter of Python's manual, as ``help()`` has it."""
     ids, vocabulary = encode(topics["compound"].lower())
     cut = 9 * len(ids) // 10

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from rnndiag.registry import names
+
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
@@ -93,26 +95,95 @@ PROBE: tuple[Decorator, ...] = (
 """What is run through the network, and how."""
 
 _FILE = click.Path(path_type=Path, allow_dash=True)
+_PATH = click.Path(path_type=Path)
 
 OUTPUT: tuple[Decorator, ...] = (
     click.option(
         "--output", type=_FILE, metavar="FILE", help="Write the report there, not to stdout."
     ),
     click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Say all there is to say.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="No progress bar."),
+)
+"""What becomes of the report."""
+
+SAVE: tuple[Decorator, ...] = (
+    click.option(
         "--save-arrays",
         type=click.Path(path_type=Path),
         metavar="FILE.npz",
         help="Save states, gates and gradients.",
     ),
-    click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        help="Also gates, units, norms, what the file tells of the training, what was skipped.",
-    ),
-    click.option("-q", "--quiet", is_flag=True, help="No progress bar."),
 )
-"""What becomes of the report."""
+"""What else may be kept of the run."""
+
+EVIDENCE: tuple[Decorator, ...] = (
+    click.option("--lag", type=click.IntRange(min=1), help="Timesteps the task has to remember."),
+    click.option(
+        "--history",
+        type=_PATH,
+        metavar="FILE",
+        help="Losses: Keras CSV or JSON, Lightning metrics.csv, TensorBoard.",
+    ),
+    click.option("--train-column", metavar="NAME", help="Its training loss, if not found by name."),
+    click.option("--val-column", metavar="NAME", help="Its validation loss, likewise."),
+    click.option(
+        "--series",
+        multiple=True,
+        metavar="FILE",
+        help="Earlier checkpoints of the run: files, a pattern or a folder.",
+    ),
+    click.option(
+        "--context",
+        type=_PATH,
+        metavar="FILE.toml",
+        help="What the checkpoint does not tell: optimizer, decay, samples.",
+    ),
+    click.option(
+        "--trials", type=_PATH, metavar="FILE", help="Settings tried so far, with their metric."
+    ),
+)
+"""What is known beside the checkpoint."""
+
+POLICY: tuple[Decorator, ...] = (
+    click.option("--select", multiple=True, metavar="RULE", help="Ask these: RNN101, RNN1, name."),
+    click.option("--ignore", multiple=True, metavar="RULE", help="Do not ask these."),
+    click.option(
+        "--severity", multiple=True, metavar="RULE=LEVEL", help="Give a rule's findings this level."
+    ),
+    click.option(
+        "--threshold", multiple=True, metavar="RULE.NAME=N", help="Move a cut; `explain` has them."
+    ),
+    click.option(
+        "--profile",
+        type=click.Choice(["a", "b"]),
+        default="a",
+        show_default=True,
+        help="Which document counts where the two disagree.",
+    ),
+    click.option(
+        "--fail-on",
+        type=click.Choice(["error", "warning", "note", "never"]),
+        default="error",
+        show_default=True,
+        help="Least severity that makes the exit status 1.",
+    ),
+    click.option("--baseline", type=_PATH, metavar="FILE", help="Findings that are known."),
+    click.option(
+        "--write-baseline", type=_PATH, metavar="FILE", help="Keep today's findings as known."
+    ),
+    click.option(
+        "--config",
+        type=_PATH,
+        metavar="FILE",
+        help="Instead of the nearest rnndiag.toml or [tool.rnndiag] of pyproject.toml.",
+    ),
+)
+"""How findings are judged."""
 
 
 def shared(options: Sequence[Decorator]) -> Decorator:
@@ -126,15 +197,13 @@ def shared(options: Sequence[Decorator]) -> Decorator:
     return decorate
 
 
-def format_option() -> Decorator:
-    """``--format``, which takes the name of any file in ``rnndiag/outputs/``."""
-    from rnndiag.registry import names
-
+def format_option(choices: Sequence[str] | None = None) -> Decorator:
+    """``--format``, which takes the name of any file in ``rnndiag/outputs/``, or of `choices`."""
     return click.option(
         "--format",
         "format_",
         default="table",
         show_default=True,
-        type=click.Choice(names("rnndiag.outputs")),
-        help="Tables for people, JSON for programs.",
+        type=click.Choice(choices or names("rnndiag.outputs")),
+        help="Tables for people, the others for programs.",
     )

@@ -1,0 +1,50 @@
+"""``rnndiag inspect``: measure, and do not judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rnndiag.cli.options import OUTPUT, PROBE, SAVE, format_option, shared
+from rnndiag.cli.writing import write
+
+
+@click.command()
+@click.argument("checkpoint", metavar="CKPT")
+@shared(PROBE)
+@format_option(("json", "table"))
+@shared(SAVE)
+@shared(OUTPUT)
+def inspect(
+    checkpoint: str,
+    format_: str,
+    output: Path | None,
+    save_arrays: Path | None,
+    verbose: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Measure the recurrent layers of CKPT: spans, units, gates, norms."""
+    from rnndiag import pipeline
+    from rnndiag.files import check_writable
+    from rnndiag.progress import bar
+    from rnndiag.records import Options, Outcome
+
+    output = None if output == Path("-") else output
+    chosen = Options(**options)
+    read = (checkpoint, options["probe"], options["targets"])
+    check_writable(
+        [path for path in (output, save_arrays) if path is not None],
+        inputs=[Path(path) for path in read if path is not None],
+    )
+    with bar(quiet=quiet) as progress:
+        diagnosis = pipeline.inspect(checkpoint, chosen, progress)
+        if save_arrays is not None:
+            from rnndiag import arrays
+
+            progress("saving the arrays", 0.98)
+            arrays.save(diagnosis.run, save_arrays)
+    write(Outcome(reports=(diagnosis.report,)), format_, output, verbose=verbose)
+    click.get_current_context().exit(diagnosis.report.exit_code)

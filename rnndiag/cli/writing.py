@@ -1,0 +1,64 @@
+"""What leaves the program: reports, and messages on what is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rnndiag.errors import BadOption
+
+_WIDTH_OF_PIPES = 100
+_NARROWEST = 80
+"""Columns below which lines are left to wrap: cutting them would lose numbers."""
+_PLAIN = str.maketrans("▁▂▃▄▅▆▇█┊→←≥≤×‖λ₁τ∞–•…", " .:-=+*#|><><x|L1t8-*~")
+
+
+def complain(what: str, hint: str) -> None:
+    """What is wrong and where; on a line of its own, what to try."""
+    click.echo(f"rnndiag: {what}" + (f"\n  {hint}" if hint else ""), err=True)
+
+
+def write(outcome: Any, format_: str, output: Path | None, *, verbose: bool) -> None:
+    """Render the outcome to a file or to the terminal."""
+    from rnndiag import registry
+
+    render = registry.modules("rnndiag.outputs")[format_].render
+    terminal = on_terminal() and output is None
+    text = render(outcome, width=width(), color=terminal, verbose=verbose)
+    if output is None:
+        show(text)
+        return
+    from rnndiag.files import replacing
+
+    with replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def width() -> int:
+    """Columns to fill: the terminal's, or those that suit a file."""
+    return max(_NARROWEST, shutil.get_terminal_size((_WIDTH_OF_PIPES, 24)).columns)
+
+
+def on_terminal() -> bool:
+    """Whether stdout is a terminal that wants colors."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def show(text: str) -> None:
+    """To stdout; in plain characters where its encoding has no others."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
+    try:
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BadOption(f"the report cannot be written to stdout: {error.strerror}") from error

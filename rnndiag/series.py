@@ -1,0 +1,235 @@
+"""Checkpoints of one training run as a series: how large each layer's weights were, and when.
+
+No probe is run. The cells are rebuilt as for one, so that the arrays measured are the same.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rnndiag.errors import BadOption, RnndiagError
+from rnndiag.progress import Progress, silent
+from rnndiag.records import Array, Checkpoint, LayerWeights, Options, Series, Shape, WeightSizes
+
+_CLOCKS = ("epoch", "global_step", "step", "optimizer_step")
+"""Training facts that count how far training had come."""
+_OWN_SOURCES = ("checkpoint",)
+"""Where the first three of them stand; among settings the same words mean other things."""
+_LEAST = 2
+_SHOWN = 3
+"""Files that a note names."""
+
+Layout = frozenset[tuple[str, Shape, Shape]]
+"""The recurrent layers of a network, and the shapes of their kernels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sizes:
+    """Norms of one layer and direction in one checkpoint; None where not finite."""
+
+    shapes: tuple[Shape, Shape]
+    kernel: float | None
+    recurrent: float | None
+    bias: float | None
+    has_bias: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Member:
+    """One checkpoint of the series."""
+
+    path: Path
+    clocks: Mapping[str, float]
+    layers: Mapping[str, _Sizes]
+
+    @property
+    def layout(self) -> Layout:
+        return frozenset((name, *sizes.shapes) for name, sizes in self.layers.items())
+
+
+def read(paths: Sequence[str], options: Options, progress: Progress = silent) -> Series:
+    """The series in `paths`: files, glob patterns, or folders, whose files count.
+
+    A file that cannot be read, or holds another network, is a gap with a note. Raises
+    `BadOption` where a path leads to nothing, or fewer than two checkpoints are left.
+    """
+    files = _files(paths)
+    members: list[_Member] = []
+    gaps: list[tuple[Path, str]] = []
+    for place, path in enumerate(files):
+        progress(f"reading {path.name}", place / len(files))
+        try:
+            members.append(_member(path, options))
+        except RnndiagError as error:
+            gaps.append((path, error.message.removeprefix(f"{path}: ")))
+    members, strangers = _of_one_network(members)
+    notes = _notes(gaps + [(path, "its recurrent layers are others") for path in strangers])
+    if len(members) < _LEAST:
+        left_out = "".join(f"; {note}" for note in notes)
+        raise BadOption(
+            f"a series needs {_LEAST} checkpoints of one network, "
+            f"but {', '.join(paths) or 'nothing'} has {len(members)}{left_out}",
+            "name the checkpoints of one run: files, a folder, or a pattern in quotes",
+        )
+    clock = _clock(members)
+    members = _in_order(members, clock)
+    return Series(
+        checkpoints=tuple(str(member.path) for member in members),
+        steps=tuple(member.clocks.get(clock or "") for member in members),
+        layers={name: _weight_sizes(name, members) for name in _names(members)},
+        notes=notes,
+    )
+
+
+def _notes(gaps: Sequence[tuple[Path, str]]) -> tuple[str, ...]:
+    """One note a reason: a folder may hold many files that are no checkpoints."""
+    by_reason: dict[str, list[Path]] = {}
+    for path, reason in gaps:
+        by_reason.setdefault(reason, []).append(path)
+    return tuple(f"left out: {_listed(paths)}: {why}" for why, paths in by_reason.items())
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(map(str, paths[:_SHOWN])) + more
+
+
+# ---------------------------------------------------------------- which files
+
+
+def _files(paths: Sequence[str]) -> list[Path]:
+    """The files that `paths` stand for, in natural order, each once."""
+    found = {file.resolve(): file for path in paths for file in _expand(path)}
+    return sorted(found.values(), key=_natural)
+
+
+def _expand(path: str) -> list[Path]:
+    place = Path(path)
+    if place.is_dir():
+        inside = [file for file in place.iterdir() if file.is_file() and file.name[0] != "."]
+    elif place.exists():
+        inside = [place]
+    else:
+        names = glob.glob(path, recursive=True)  # noqa: PTH207  Path.glob takes no absolute ones
+        inside = [Path(name) for name in names if Path(name).is_file()]
+    if not inside:
+        raise BadOption(f"{path}: no files there", "name checkpoints, a folder, or a pattern")
+    return inside
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """A key by which ``ckpt-9`` stands before ``ckpt-10``."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+# ---------------------------------------------------------------- one file
+
+
+def _member(path: Path, options: Options) -> _Member:
+    """One checkpoint's norms; raises `RnndiagError`."""
+    from rnndiag import checkpoints
+
+    checkpoint = checkpoints.read(path)
+    layers = {name: _sizes(weights) for name, weights in _weights(checkpoint, options)}
+    if not layers:
+        raise BadOption(f"{path}: no recurrent layer that can be rebuilt")
+    return _Member(path=path, clocks=dict(_clocks(checkpoint)), layers=layers)
+
+
+def _weights(checkpoint: Checkpoint, options: Options) -> Iterator[tuple[str, LayerWeights]]:
+    """The weights of each recurrent layer and direction."""
+    import torch
+
+    from rnndiag import wiring
+    from rnndiag.cells.base import Cell
+    from rnndiag.layers.recurrent import Recurrent
+    from rnndiag.network import Network
+
+    network = Network(wiring.wire(checkpoint, options), torch.device("cpu"))
+    for module in network.model.modules():
+        if isinstance(module, Recurrent):
+            direction = "backward" if module.go_backwards else "forward"
+            for spec, cell in zip(module.specs, module.cells, strict=True):
+                assert isinstance(cell, Cell)
+                yield f"{spec.name}/{direction}", cell.stored()
+
+
+def _sizes(weights: LayerWeights) -> _Sizes:
+    from rnndiag.measurements.weight_norms import frobenius_norms
+
+    kernel, recurrent, bias = map(_finite, frobenius_norms(weights))
+    return _Sizes(
+        shapes=(_shape(weights.kernel), _shape(weights.recurrent_kernel)),
+        kernel=kernel,
+        recurrent=recurrent,
+        bias=bias,
+        has_bias=weights.bias is not None,
+    )
+
+
+def _shape(array: Array) -> Shape:
+    return tuple(array.shape)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _clocks(checkpoint: Checkpoint) -> Iterator[tuple[str, float]]:
+    """How far training had come, by each fact that tells."""
+    for fact in checkpoint.training:
+        own = fact.name == "optimizer_step" or fact.source in _OWN_SOURCES
+        number = isinstance(fact.value, (int, float)) and not isinstance(fact.value, bool)
+        if fact.name in _CLOCKS and own and number and math.isfinite(fact.value):
+            yield fact.name, float(fact.value)
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def _of_one_network(members: Sequence[_Member]) -> tuple[list[_Member], list[Path]]:
+    """The layers of the network that most files hold, and the files that have none of them."""
+    layouts = Counter(member.layout for member in members)
+    usual: Layout = max(layouts, key=lambda layout: layouts[layout], default=frozenset())
+    own = [_reduced(member, usual) for member in members if member.layout & usual]
+    return own, [member.path for member in members if not member.layout & usual]
+
+
+def _reduced(member: _Member, layout: Layout) -> _Member:
+    kept = {name: own for name, own in member.layers.items() if (name, *own.shapes) in layout}
+    return replace(member, layers=kept)
+
+
+def _clock(members: Sequence[_Member]) -> str | None:
+    """The fact that tells most of the members apart; the earlier one of `_CLOCKS` among equals."""
+    told = {name: {m.clocks[name] for m in members if name in m.clocks} for name in _CLOCKS}
+    best = max(_CLOCKS, key=lambda name: len(told[name]))
+    return best if told[best] else None
+
+
+def _in_order(members: Sequence[_Member], clock: str | None) -> list[_Member]:
+    """By the clock where every file tells it, else as they are: by name."""
+    if clock is None or any(clock not in member.clocks for member in members):
+        return list(members)
+    return sorted(members, key=lambda member: member.clocks[clock])
+
+
+def _names(members: Sequence[_Member]) -> list[str]:
+    return list(dict.fromkeys(name for member in members for name in member.layers))
+
+
+def _weight_sizes(name: str, members: Sequence[_Member]) -> WeightSizes:
+    each = [member.layers.get(name) for member in members]
+    has_bias = any(sizes is not None and sizes.has_bias for sizes in each)
+    return WeightSizes(
+        kernel=tuple(sizes.kernel if sizes else None for sizes in each),
+        recurrent=tuple(sizes.recurrent if sizes else None for sizes in each),
+        bias=tuple(sizes.bias if sizes else None for sizes in each) if has_bias else (),
+    )
