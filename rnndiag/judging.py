@@ -153,7 +153,8 @@ def _weigh(said: Fired, rule: Rule, where: dict[str, Any], question: Question) -
         evidence=dict(said.evidence),
         measured=said.measured,
         advice=advice,
-        capped=why or doubt,
+        capped=why,
+        doubt=doubt,
     )
 
 

@@ -74,25 +74,29 @@ def _print_advice(console: Console, findings: tuple[Finding, ...], verbose: bool
     shown = list(by_rule.values())
     for group in shown if verbose else shown[:_ADVISED]:
         for found in group if verbose else group[:1]:
-            _print_steps(console, found)
+            _print_steps(console, found, verbose)
         others = [place(other) for other in group[1:]]
         if others and not verbose:
             console.print(Text(f"   -v: the same for {', '.join(others)}", "dim"))
         console.print()
-    left = len(shown) - _ADVISED
-    if left > 0 and not verbose:
-        console.print(f"advice on {counted(left, 'more rule')}: -v")
+    left = max(0, len(shown) - _ADVISED)
+    if findings and not verbose:
+        more = f", and advice on {counted(left, 'more rule')}" if left else ""
+        console.print(Text(f"-v: the lines to paste for every step{more}", "dim"))
 
 
-def _print_steps(console: Console, found: Finding) -> None:
+def _print_steps(console: Console, found: Finding, verbose: bool) -> None:
+    """Every step; the lines to paste for the first that has any, with `verbose` for all."""
     where = place(found)
     heading = f"{found.rule} {found.name}" + (f", {where}" if where else "")
     console.print(Text(heading, _STYLES[found.severity]))
+    pasted = False
     for number, advice in enumerate(found.advice, 1):
         row = Table.grid(padding=(0, 1))
         row.add_row(f"{number}.", Text.assemble(advice.text, (f"  [{advice.source}]", "dim")))
         console.print(Padding(row, (0, 0, 0, 1)))
-        if advice.snippet:
+        if advice.snippet and (verbose or not pasted):
+            pasted = True
             # Code is never broken: a line that wraps cannot be pasted.
             code = indent(advice.snippet, " " * 4)
             console.print(Text(code, "green"), soft_wrap=True)

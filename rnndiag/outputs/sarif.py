@@ -145,6 +145,7 @@ def _properties(finding: Finding) -> Data:
     return {
         "confidence": finding.confidence,
         "capped": finding.capped,
+        "doubt": finding.doubt,
         "evidence": finding.evidence,
         "measured": measured and vars(measured),
         "advice": [_advice(advice) for advice in finding.advice],

@@ -61,7 +61,9 @@ class Finding:
     advice: tuple[Advice, ...] = ()
     """In the order to try."""
     capped: str | None = None
-    """Why the severity or the confidence is lower than the numbers alone would make it."""
+    """Why the severity is lower than the numbers alone would make it."""
+    doubt: str | None = None
+    """Why the confidence is not higher."""
     known: bool = False
     """Whether the baseline has it already: it does not count."""
 

@@ -218,6 +218,7 @@ def test_what_the_rules_said() -> None:
                 {"text": "longer memory", "source": "A what to do 1", "snippet": "import torch"}
             ],
             "capped": "measured on made-up input",
+            "doubt": None,
             "known": True,
         }
     ]
