@@ -43,11 +43,13 @@ def load(path: Path, text: str) -> Content:
 
 
 def records(content: Content) -> Table:
-    """A list of objects as rows, or one object as the only row; what else is there is left out."""
+    """A list of objects as rows, or one object as the only row; a note tells of anything else."""
     listed = content.value if isinstance(content.value, list) else [content.value]
     rows = tuple(dict(flat(record)) for record in listed if isinstance(record, dict))
     columns = dict.fromkeys(name for row in rows for name in row)
-    return Table(columns=tuple(columns), rows=rows, notes=content.notes)
+    others = len(listed) - len(rows)
+    notes = (f"{others} entries are no JSON objects and were left out",) if others else ()
+    return Table(columns=tuple(columns), rows=rows, notes=(*content.notes, *notes))
 
 
 def flat(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

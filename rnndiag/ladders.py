@@ -168,8 +168,6 @@ class _Climb:
         section = self.ladder.section
         return Next(ladder=self.name, value=value, keep=keep, reason=reason, source=section)
 
-    # ----------------------------------------------------------------- comparing trials
-
     def _add(self, trial: Trial) -> None:
         """Keep the best of the trials that differ in nothing that counts."""
         settings = _expanded(trial.settings)
@@ -199,8 +197,6 @@ class _Climb:
             better=first < second,
             alike=bool(shared),
         )
-
-    # ------------------------------------------------------------------------ sentences
 
     def _so_far(self, below: Value) -> str:
         """What leads to the rung above `below`."""

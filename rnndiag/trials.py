@@ -115,9 +115,6 @@ def _table(path: Path) -> tuple[Table, Mapping[str, Any]]:
     return table, said
 
 
-# ------------------------------------------------------------------------------- the metric
-
-
 def _metric(path: Path, table: Table, said: Mapping[str, Any]) -> _Metric:
     named, lower = said.get("metric"), said.get("lower_is_better")
     if lower is not None and not isinstance(lower, bool):
@@ -161,9 +158,6 @@ def _is_training_metric(column: str) -> bool:
 
 def _spoken(column: str) -> list[str]:
     return [word for word in _bare(column).split() if word not in _SAY_NOTHING]
-
-
-# ----------------------------------------------------------------------------- the settings
 
 
 def _setting_names(path: Path, table: Table, metric: _Metric) -> Iterator[tuple[str, str]]:

@@ -180,6 +180,7 @@ def test_a_diverged_trial_is_the_worst(
         ('[{"val_loss": 1}', "is not JSON"),
         ('{"val_loss": 1}\n{"val_loss": 2}\n{"val_lo', "the last line is cut off"),
         ("[]", "no metric"),
+        ('[{"val_loss": 1}, 5]', "1 entries are no JSON objects"),
         ('[{"val_loss": true}]', "trial 1: val_loss: True is not a number"),
         ('[{"dropout": true, "val_loss": 1}]', "trial 1: dropout: True is not a number"),
         ('{"metric": "x", "trials": [{"val_loss": 1}]}', "no trial has the metric 'x'"),

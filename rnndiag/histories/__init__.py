@@ -25,8 +25,8 @@ def read(
     An entry is an epoch where the file has epochs, else a step, else a row counted from 0. Where
     an epoch has several, as when losses are logged every few batches, its training loss is their
     mean and its validation loss the last. Where epochs start again after a resume, the last run of
-    each is kept. A loss that is NaN or infinite becomes None, and a note says how many are
-    and where the first stands (JSON has no NaN).
+    each is kept. A loss that is NaN or infinite becomes None, as JSON has no NaN: `not_finite` has
+    its place if it is a training loss, and a note says how many there are.
 
     `train_column` and `validation_column` name the columns that the names alone do not tell.
     Raises `BadOption` where the file is missing, empty, damaged or has no losses.

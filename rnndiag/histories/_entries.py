@@ -48,6 +48,7 @@ def history(path: Path, table: Table, columns: Columns) -> History:
         validation=validation.at(places),
         train_column=columns.train,
         validation_column=columns.validation,
+        not_finite=train.not_finite,
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -76,6 +77,7 @@ class _Losses:
     def __init__(self, table: Table, column: str | None, axis: _Axis, called: str) -> None:
         self.notes: list[str] = []
         self.by_place: Mapping[float, float] = {}
+        self.not_finite: tuple[float, ...] = ()
         if column is None:
             return
         numbers = list(table.numbers(column))
@@ -127,11 +129,13 @@ class _Losses:
         self.by_place = {
             place: fmean(losses) if several else losses[-1] for place, losses in groups.items()
         }
-        bad = [place for place, loss in self.by_place.items() if not math.isfinite(loss)]
-        if bad:
+        self.not_finite = tuple(
+            place for place, loss in self.by_place.items() if not math.isfinite(loss)
+        )
+        if self.not_finite:
             self.notes.append(
-                f"{len(bad)} of {len(groups)} {called} losses are not finite (NaN or infinite), "
-                f"the first at {axis} {bad[0]:g}"
+                f"{len(self.not_finite)} of {len(groups)} {called} losses are not finite (NaN or "
+                f"infinite), the first at {axis} {self.not_finite[0]:g}"
             )
 
 

@@ -61,7 +61,7 @@ def test_losses_of_steps_become_the_mean_of_their_epoch(tmp_path: Path) -> None:
     assert got.notes == ("a training loss is the mean of those that the file has of its epoch",)
 
 
-def test_an_epoch_beside_its_validation_is_not_needed(tmp_path: Path) -> None:
+def test_steps_where_there_are_no_epochs(tmp_path: Path) -> None:
     got = history(tmp_path, "step,loss,eval_loss\n100,2,\n200,1,1.5\n")
     assert (got.axis, got.epochs) == ("step", (100, 200))
     assert (got.train, got.validation) == ((2, 1), (None, 1.5))
@@ -200,9 +200,16 @@ def test_many_columns_are_not_all_listed(tmp_path: Path) -> None:
 def test_losses_that_are_not_finite(tmp_path: Path, bad: str) -> None:
     got = history(tmp_path, f"epoch,loss,val_loss\n0,2,3\n1,{bad},2\n2,{bad},\n")
     assert (got.train, got.validation) == ((2, None, None), (3, 2, None))
+    assert got.not_finite == (1, 2)
     assert got.notes == (
         "2 of 3 training losses are not finite (NaN or infinite), the first at epoch 1",
     )
+
+
+def test_a_validation_loss_that_is_not_finite(tmp_path: Path) -> None:
+    got = history(tmp_path, "epoch,loss,val_loss\n0,2,3\n1,1,nan\n")
+    assert (got.train, got.validation, got.not_finite) == ((2, 1), (3, None), ())
+    assert got.notes[0].startswith("1 of 2 validation losses are not finite")
 
 
 def test_a_history_of_nothing_but_nan(tmp_path: Path) -> None:

@@ -92,6 +92,12 @@ def test_nan_and_null(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_no_record_is_left_out(tmp_path: Path) -> None:
+    got = history(tmp_path, [{"loss": 2}, "done", {"loss": 1}])
+    assert got.train == (2, 1)
+    assert got.notes == ("1 entries are no JSON objects and were left out",)
+
+
 def test_a_number_beyond_every_float(tmp_path: Path) -> None:
     got = history(tmp_path, f'{{"loss": [1, 1{"0" * 400}]}}')
     assert got.train == (1, None)
