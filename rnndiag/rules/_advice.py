@@ -36,13 +36,13 @@ def clip(settings: Settings, snippets: Snippets) -> Advice:
 
 def lower_rate(settings: Settings, snippets: Snippets) -> Advice:
     """About a third of the learning rate: the document says lower, and no value."""
-    known, source = settings.learning_rate, "B: tuning: unstable"
-    rate = _third(known.value if known and known.value > 0 else _USUAL_RATE)
-    if known is None:
-        text = f"lower the learning rate to a third: {rate:g} if it was {_USUAL_RATE:g}"
+    known = settings.learning_rate.value if settings.learning_rate else 0.0
+    rate = _third(known or _USUAL_RATE)
+    if known:
+        text = f"lower the learning rate from {known:g} to {rate:g}"
     else:
-        text = f"lower the learning rate from {known.value:g} to {rate:g}"
-    return step(text, source, snippets.learning_rate(rate))
+        text = f"lower the learning rate to a third: {rate:g} if it was {_USUAL_RATE:g}"
+    return step(text, "B: tuning: unstable", snippets.learning_rate(rate))
 
 
 def _third(rate: float) -> float:
@@ -168,7 +168,7 @@ def smaller_biases(norms: WeightNorms, snippets: Snippets) -> Advice:
 
 
 def _scale(probe: ProbeReport, snippets: Snippets) -> Advice:
-    largest = max((scale.largest for scale in probe.inputs), default=None)
+    largest = max((most for scale in probe.inputs for most in scale.largest), default=None)
     reached = "" if largest is None else f" (they reach {largest:.3g} in the probe)"
     return step(
         f"scale the inputs{reached} to mean 0 and variance 1, each feature by itself",

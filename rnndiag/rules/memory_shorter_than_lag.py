@@ -41,7 +41,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rnndiag.records import Advice, Confidence, LayerReport, Measured, Skipped
+from rnndiag.records import Advice, Confidence, LayerReport, Measured, Severity, Skipped
 from rnndiag.rules._advice import start_with_memory, stretch_memory
 from rnndiag.rules.base import Cut, Fired, Lag, Rule, Thresholds, short, step
 from rnndiag.snippets.base import Snippets
@@ -84,6 +84,7 @@ def check(
     message, measured = found
     return Fired(
         message=message,
+        severity=_severity(measured, span, lag),
         confidence=_confidence(measured, span, lag),
         evidence={
             "lag": lag,
@@ -126,6 +127,16 @@ def _short(
             f"fewer than the lag of {lag}"
         ), short("timescale_p90", timescale.p90)
     return None
+
+
+def _severity(measured: Measured, span: GradientSpan, lag: int) -> Severity:
+    """A note where only the gates speak, and the gradient was seen to reach the lag.
+
+    Good published GRUs span ten times the timescale of their gates, and a healthy network that
+    adds numbers 50 steps apart keeps its state for 9: the gradient is the better witness.
+    """
+    gates_alone = measured.name == "timescale_p90" and span.span >= lag
+    return "note" if gates_alone else "warning"
 
 
 def _confidence(measured: Measured, span: GradientSpan, lag: int) -> Confidence:

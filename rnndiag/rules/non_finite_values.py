@@ -30,7 +30,6 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rnndiag.records import Advice, LayerReport, ProbeReport, Series, Settings, Severity
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from rnndiag.measurements.non_finite import NonFinite
 
 RULE = Rule(code="RNN301", severity="error", rests_on="weights")
-_STATES = "states"
 _PARTS = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
 """What the measurement calls a tensor → what `LayerReport.parameters` does."""
 
@@ -58,14 +56,18 @@ def check(
     """Any value that is not finite."""
     if not values.total:
         return None
-    counts = {name: int(getattr(values, name)) for name in values.tensors}
+    # States that broken weights touch are broken too, as many as the probe happens to have.
+    broken = values.total - values.states
     return Fired(
-        message=_message(counts, values.total),
-        severity=_severity(layer, counts, probe),
-        evidence={**counts, "parameters": _parameters(layer, counts)},
-        measured=worse("non_finite", values.total),
+        message=_message(values, broken),
+        severity="error" if broken else _of_states(layer, probe),
+        evidence={
+            **{part: int(getattr(values, part)) for part in values.tensors},
+            "parameters": _parameters(layer, values),
+        },
+        measured=worse("non_finite", broken or values.states),
         advice=(
-            *_first(layer, counts, series),
+            _first(layer, broken, series),
             step(
                 "look for NaN and for values far off the others among inputs and targets, and "
                 "scale what is left to mean 0 and variance 1",
@@ -78,34 +80,40 @@ def check(
     )
 
 
-def _message(counts: dict[str, int], total: int) -> str:
-    places = ", ".join(f"{count} in the {name.replace('_', ' ')}" for name, count in counts.items())
-    return f"{total} values are NaN or infinite, more than 0: {places}"
+def _message(values: NonFinite, broken: int) -> str:
+    if not broken:
+        return f"{values.states} state values are NaN or infinite, more than 0, and no weights are"
+    places = ", ".join(
+        f"{getattr(values, part)} in the {part.replace('_', ' ')}"
+        for part in values.tensors
+        if part in _PARTS
+    )
+    return f"{broken} weights are NaN or infinite, more than 0: {places}"
 
 
-def _severity(layer: LayerReport, counts: dict[str, int], probe: ProbeReport) -> Severity:
-    """Weights are broken whatever the input is; states alone may be made-up input's fault."""
+def _of_states(layer: LayerReport, probe: ProbeReport) -> Severity:
+    """Weights are broken whatever comes in; states alone may be the fault of made-up input."""
     made_up = probe.source == "synthetic" or layer.reason is not None
-    return "warning" if made_up and list(counts) == [_STATES] else "error"
+    return "warning" if made_up else "error"
 
 
-def _parameters(layer: LayerReport, counts: dict[str, int]) -> list[str]:
+def _parameters(layer: LayerReport, values: NonFinite) -> list[str]:
     """What the file calls the broken tensors."""
-    return [name for part in counts for name in layer.parameters.get(_PARTS.get(part, ""), ())]
+    parts = [_PARTS[part] for part in values.tensors if part in _PARTS]
+    return [name for part in parts for name in layer.parameters.get(part, ())]
 
 
-def _first(layer: LayerReport, counts: dict[str, int], series: Series | None) -> Iterator[Advice]:
+def _first(layer: LayerReport, broken: int, series: Series | None) -> Advice:
     """Back to sound weights; or, where they are sound, to what feeds them."""
-    if list(counts) == [_STATES]:
-        yield step(
+    if not broken:
+        return step(
             "the weights are finite: look for NaN in what feeds the layer, in the layers before "
             "it first",
             "B: normalization",
         )
-        return
     good = _last_good(layer, series) if series else None
     where = good or "the last checkpoint without such values"
-    yield step(
+    return step(
         f"go back to {where}; until then most of what is measured here is skipped",
         "B: early stopping",
     )

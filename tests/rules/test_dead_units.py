@@ -102,5 +102,8 @@ def test_a_third_of_the_learning_rate() -> None:
     known = Settings(learning_rate=Setting(value=0.02, source="config"))
     texts = [step.text for step in fires(RULE, report(dead(20), settings=known)).advice]
     assert "lower the learning rate from 0.02 to 0.007" in texts
+    nothing = Settings(learning_rate=Setting(value=0.0, source="config"))
+    texts = [step.text for step in fires(RULE, report(dead(20), settings=nothing)).advice]
+    assert "lower the learning rate to a third: 0.0003 if it was 0.001" in texts
     texts = [step.text for step in fires(RULE, report(dead(20))).advice]
     assert "lower the learning rate to a third: 0.0003 if it was 0.001" in texts

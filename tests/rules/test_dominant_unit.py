@@ -30,6 +30,7 @@ def test_one_unit_with_more_than_half_of_the_energy() -> None:
     assert found.measured == Measured(name="top_unit_share", value=0.62, worse="higher")
     assert found.message == "unit 7 has 62% of the state's energy, more than 50%"
     quiet(RULE, report(spread(top_unit_share=0.5)))
+    assert fires(RULE, report(spread(top_unit_share=0.505)))
 
 
 def test_half_of_all_is_no_wonder_in_a_few_units() -> None:
@@ -44,6 +45,7 @@ def test_a_state_in_few_directions() -> None:
     assert found.measured == Measured(name="participation_share", value=3.1 / 64, worse="lower")
     assert "3.1 directions, 4.84% of 64 units and fewer than 5%" in found.message
     assert found.advice[-1].text.endswith("half the units: 32")
+    assert "32" in found.advice[-1].snippet
     quiet(RULE, report(narrow(3.2)))
 
 
@@ -70,7 +72,9 @@ def test_skipped_without_states() -> None:
     assert "zero" in skips(RULE, report(layer(measurements=facts)))
 
 
-@pytest.mark.parametrize(("known", "rate"), [(None, 0.2), (0.0, 0.2), (0.2, 0.4), (0.45, 0.5)])
+@pytest.mark.parametrize(
+    ("known", "rate"), [(None, 0.2), (0.0, 0.2), (0.2, 0.4), (0.4, 0.5), (0.45, 0.5)]
+)
 def test_the_next_rate_of_recurrent_dropout(known: float | None, rate: float) -> None:
     own = None if known is None else Setting(value=known, source="config")
     settings = Settings(layers={"lstm": LayerSettings(recurrent_dropout=own)})

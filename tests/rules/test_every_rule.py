@@ -168,7 +168,7 @@ def test_rules_are_found_by_code_and_name(wanted: str) -> None:
     ("wanted", "near"),
     [
         ("vanishing-gradients", "vanishing-gradient"),
-        ("RNN110", "RNN101"),
+        ("RNN2022", "RNN202"),
         ("overfiting", "overfitting"),
     ],
 )

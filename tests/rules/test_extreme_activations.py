@@ -86,8 +86,8 @@ def test_decays_are_fitted_to_the_kernels() -> None:
 
 def test_what_the_inputs_reach_is_said() -> None:
     made = report(extreme(0.3))
-    scale = InputScale(means=(0.0,), deviations=(90.0,), largest=312.7)
-    made = replace(made, probe=replace(made.probe, inputs=(scale,)))
+    scale = InputScale(means=(0.0,), deviations=(90.0,), largest=(312.7,))
+    made = replace(made, probe=replace(made.probe, inputs=(scale, replace(scale, largest=(1.0,)))))
     assert any("reach 313 in the probe" in step.text for step in fires(RULE, made).advice)
 
 

@@ -57,9 +57,9 @@ def test_an_asymptotic_span_shorter_than_the_lag() -> None:
     quiet(RULE, report(layer(measurements={**made.measurements, "lyapunov": exactly})), lag=48)
 
 
-def test_a_timescale_shorter_than_the_lag_is_a_doubtful_warning_where_the_span_is_long() -> None:
+def test_a_timescale_shorter_than_the_lag_is_a_doubtful_note_where_the_span_is_long() -> None:
     found = fires(RULE, report(reaching(60, tau=12.5)), lag=50)
-    assert (found.severity, found.confidence) == ("warning", "low")
+    assert (found.severity, found.confidence) == ("note", "low")
     assert found.measured == Measured(name="timescale_p90", value=12.5, worse="lower")
     assert "12.5 steps" in found.message
     quiet(RULE, report(reaching(60, tau=12.5)), lag=12)

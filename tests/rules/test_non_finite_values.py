@@ -35,6 +35,7 @@ def test_quiet_on_a_healthy_layer() -> None:
 
 def test_one_value_is_an_error() -> None:
     found = fires(RULE, report(broken(recurrent_kernel=1)))
+    assert "1 in the recurrent kernel" in found.message
     assert (found.severity, found.confidence) == ("error", "high")
     assert found.measured == Measured(name="non_finite", value=1, worse="higher")
 
@@ -42,9 +43,11 @@ def test_one_value_is_an_error() -> None:
 def test_which_tensors_and_how_many() -> None:
     found = fires(RULE, report(broken(kernel=120, bias=8, states=1600)))
     assert found.message == (
-        "1728 values are NaN or infinite, more than 0: "
-        "120 in the kernel, 8 in the bias, 1600 in the states"
+        "128 weights are NaN or infinite, more than 0: 120 in the kernel, 8 in the bias"
     )
+    # How many states are touched depends on the probe alone.
+    assert found.measured == Measured(name="non_finite", value=128, worse="higher")
+    assert found.evidence["states"] == 1600
     assert found.evidence["parameters"] == ["lstm/kernel", "lstm/bias"]
     assert found.evidence["kernel"] == 120
 
@@ -60,6 +63,8 @@ def test_broken_states_alone_may_be_the_fault_of_made_up_input() -> None:
     found = fires(RULE, made)
     assert found.severity == "error"
     assert found.evidence["parameters"] == []
+    assert found.message.startswith("1600 state values are NaN or infinite, more than 0")
+    assert found.measured == Measured(name="non_finite", value=1600, worse="higher")
     assert "the weights are finite" in found.advice[0].text
     assert fires(RULE, synthetic(made)).severity == "warning"
     alone = replace(broken(states=1600), reason="fed with noise")
