@@ -31,7 +31,7 @@ _ROLES = {
     **{"v": _SQUARE, "velocity": _SQUARE},
     **{"vhat": _LARGEST, "velocity_hat": _LARGEST},
 }
-"""What the writers call the moments of Adam, longest names last."""
+"""What the writers call the moments of Adam."""
 _NAMES = (
     re.compile(r"\w+/(?P<role>m|v|vhat)/(?P<of>.+)"),
     re.compile(r"(training(_\d+)?/)?\w+?/(?P<of>.+)/(?P<role>m|v|vhat)"),

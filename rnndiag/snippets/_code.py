@@ -72,10 +72,16 @@ def literal(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float):
-        return number(value)
+        return real(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(literal, value))}]"
     return repr(value)
+
+
+def real(value: float) -> str:
+    """A number that stays a float in Python: Keras takes no 1 for a learning rate."""
+    text = number(value)
+    return f"{text}.0" if text.lstrip("-").isdigit() else text
 
 
 def number(value: float) -> str:

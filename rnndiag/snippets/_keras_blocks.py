@@ -5,6 +5,7 @@ from __future__ import annotations
 from rnndiag.snippets._code import number
 
 _CHRONO_LSTM = '''\
+@keras.saving.register_keras_serializable()
 def chrono_lstm(shape, dtype=None):
     """b_f = ln U(1, {most}) and b_i = -b_f; the blocks are i, f, c, o."""
     units = shape[0] // 4
@@ -12,6 +13,7 @@ def chrono_lstm(shape, dtype=None):
     rest = keras.ops.zeros((2 * units,), dtype)
     return keras.ops.concatenate([-forget, forget, rest])'''
 _CHRONO_GRU = '''\
+@keras.saving.register_keras_serializable()
 def chrono_gru(shape, dtype=None):
     """b_z = ln U(1, {most}), as z keeps the state; the blocks are z, r, h."""
     units = shape[-1] // 3
@@ -21,6 +23,7 @@ def chrono_gru(shape, dtype=None):
     second = [keras.ops.zeros_like(bias)] * (len(shape) - 1)
     return keras.ops.reshape(keras.ops.stack([bias, *second]), shape)'''
 _ZONEOUT = '''\
+@keras.saving.register_keras_serializable()
 class Zoneout{kind}(keras.layers.{kind}Cell):
     """Units keep their old state with chance {rate} (Krueger et al. 2017)."""
 

@@ -28,8 +28,8 @@ _CELL: Mapping[str, tuple[str, ...]] = {
     "kernel_constraint": ("None",),
     "recurrent_constraint": ("None",),
     "bias_constraint": ("None",),
-    "dropout": ("0", "None"),
-    "recurrent_dropout": ("0", "None"),
+    "dropout": ("0.0", "0", "None"),
+    "recurrent_dropout": ("0.0", "0", "None"),
     "reset_after": ("True",),
 }
 """What a cell takes, in the order to write it, and what need not be written."""

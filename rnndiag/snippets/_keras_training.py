@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnndiag.records import Report, Settings
-from rnndiag.snippets._code import Brackets, Expression, call, literal, number
+from rnndiag.snippets._code import Brackets, Expression, call, literal, real
 
 OPTIMIZERS = {
     name.lower(): name
@@ -33,7 +33,7 @@ def known_clipping(settings: Settings) -> dict[str, Expression]:
     """``clipnorm 1`` as the argument it came from."""
     name, _, value = (settings.clipping.value if settings.clipping else "").partition(" ")
     try:
-        return {name: number(float(value))} if name in _CLIPPING else {}
+        return {name: real(float(value))} if name in _CLIPPING else {}
     except ValueError:
         return {}
 
@@ -50,9 +50,9 @@ def optimizer(
     rate = learning_rate if learning_rate is not None else _known_rate(settings, name)
     if decay is None and settings.weight_decay:
         decay = settings.weight_decay.value
-    told: dict[str, Expression] = {"learning_rate": number(rate)} if rate else {}
+    told: dict[str, Expression] = {"learning_rate": real(rate)} if rate else {}
     if decay:
-        told["weight_decay"] = number(decay)
+        told["weight_decay"] = real(decay)
     told |= known_clipping(settings) if clipping is None else clipping
     return call(f"keras.optimizers.{name}", **told, **_momentum(report, name))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnndiag.decays import SMALLEST
 from rnndiag.records import Report, Settings
-from rnndiag.snippets._code import Brackets, Expression, call, literal, number
+from rnndiag.snippets._code import Brackets, Expression, call, literal, real
 
 _DECOUPLED = {
     **dict.fromkeys(("adam", "adamw", "adamax", "adagrad", "adadelta", "rmsprop"), "AdamW"),
@@ -27,12 +27,12 @@ def optimizer(
     known = settings.optimizer.value.lower() if settings.optimizer else ""
     wanted = (name or known).lower()
     made = _DECOUPLED.get(wanted, name or "AdamW")
-    told: dict[str, Expression] = {"lr": number(rate or _rate(settings, known, wanted))}
+    told: dict[str, Expression] = {"lr": real(rate or _rate(settings, known, wanted))}
     if decay is None:
         before = settings.weight_decay.value if settings.weight_decay else 0.0
         decay = before or (SMALLEST if made == "AdamW" else None)
     if decay is not None and parameters != GROUPS:
-        told["weight_decay"] = number(decay)
+        told["weight_decay"] = real(decay)
     if made in ("NAdam", "RAdam"):
         told["decoupled_weight_decay"] = "True"
     return call(f"torch.optim.{made}", parameters, **told, **_momentum(report, made))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rnndiag.records import LayerReport
 from rnndiag.snippets import _torch_blocks as blocks
-from rnndiag.snippets._code import call, listed, number, write
+from rnndiag.snippets._code import call, listed, number, real, write
 from rnndiag.snippets._code import names as name_list
 from rnndiag.snippets._torch_modules import Module, biases, names, own_name, plain
 
@@ -44,9 +44,9 @@ def groups(layers: Sequence[LayerReport], decays: Mapping[str, float], others: f
     if not found:
         return ""
     lists = [write(name_list(own), f"{part} = ") for part, own in found.items()]
-    pairs = listed(f"({part}, {number(decays[part])})" for part in found)
+    pairs = listed(f"({part}, {real(decays[part])})" for part in found)
     loop = write(pairs, "for part, decay in ", indent="    ")
-    return "\n".join((*lists, _GROUPS.format(loop=loop, others=number(others))))
+    return "\n".join((*lists, _GROUPS.format(loop=loop, others=real(others))))
 
 
 def bounded_rows(layers: Sequence[LayerReport], maximum: float) -> str:

@@ -14,10 +14,11 @@ class Snippets(ABC):
     text where the framework or the layer leaves nothing to do, or more than lines can.
 
     The lines run where `keras` (or `torch` and `nn`) is imported. In them `model` is the network,
-    the one whose parameters have the file's names; the training and validation data are
-    `x_train`, `y_train`, `x_validation`, and PyTorch's `dataset`. In Keras the changed layer comes
-    as an expression, to take the place of the old one; where others stand around it, `x` is what
-    goes in and comes out.
+    the one whose parameters have the file's names, and in Keras compiled. The training set is
+    `x_train` and `y_train`, all data `samples` and `targets`, in PyTorch `dataset`; there,
+    `optimizer` is the optimizer, and `train` and `validate` are the user's own functions. In Keras
+    the changed layer comes as an expression, to take the place of the old one; where others stand
+    around it, `x` is what goes in and comes out.
     """
 
     def __init__(self, report: Report, layer: LayerReport | None) -> None:

@@ -9,7 +9,7 @@ from rnndiag.records import LayerReport
 from rnndiag.snippets import _keras_blocks as blocks
 from rnndiag.snippets import _keras_changes as changes
 from rnndiag.snippets import _keras_training as training
-from rnndiag.snippets._code import Expression, call, listed, literal, number, write
+from rnndiag.snippets._code import Expression, call, listed, literal, number, real, write
 from rnndiag.snippets._keras_layers import (
     Changes,
     constructor,
@@ -67,8 +67,8 @@ class KerasSnippets(Snippets):
     def clipping(self, norm: float) -> str:
         known = training.known_optimizer(self.settings)
         if known is None:
-            return f"model.optimizer.global_clipnorm = {number(norm)}"
-        return self._compiled(known, clipping={"global_clipnorm": number(norm)})
+            return f"model.optimizer.global_clipnorm = {real(norm)}"
+        return self._compiled(known, clipping={"global_clipnorm": real(norm)})
 
     def optimizer(self, name: str, learning_rate: float | None, decay: float | None) -> str:
         wanted = training.OPTIMIZERS.get(name.lower(), name)
@@ -89,7 +89,7 @@ class KerasSnippets(Snippets):
     def learning_rate(self, value: float) -> str:
         known = training.known_optimizer(self.settings)
         if known is None:
-            return f"model.optimizer.learning_rate = {number(value)}"
+            return f"model.optimizer.learning_rate = {real(value)}"
         return self._compiled(known, value)
 
     def early_stopping(self, patience: int) -> str:

@@ -13,7 +13,7 @@ from rnndiag.records import LayerReport
 from rnndiag.snippets import _torch_blocks as blocks
 from rnndiag.snippets import _torch_training as training
 from rnndiag.snippets import _torch_weights as weights
-from rnndiag.snippets._code import Expression, call, literal, number, write
+from rnndiag.snippets._code import Expression, call, literal, number, real, write
 from rnndiag.snippets._torch_modules import Module, modules
 from rnndiag.snippets.base import Snippets
 
@@ -64,7 +64,7 @@ class TorchSnippets(Snippets):
     def clipping(self, norm: float) -> str:
         return (
             "# Between loss.backward() and optimizer.step().\n"
-            f"nn.utils.clip_grad_norm_(model.parameters(), max_norm={number(norm)})"
+            f"nn.utils.clip_grad_norm_(model.parameters(), max_norm={real(norm)})"
         )
 
     def optimizer(self, name: str, learning_rate: float | None, decay: float | None) -> str:
@@ -72,7 +72,7 @@ class TorchSnippets(Snippets):
         return write(made, "optimizer = ")
 
     def learning_rate(self, value: float) -> str:
-        return f'for group in optimizer.param_groups:\n    group["lr"] = {number(value)}'
+        return f'for group in optimizer.param_groups:\n    group["lr"] = {real(value)}'
 
     def early_stopping(self, patience: int) -> str:
         known = self.settings.epochs

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from rnndiag import checkpoints
+from rnndiag.checkpoints import _keras_updates
 from rnndiag.checkpoints._keras_training import training_facts
 from rnndiag.errors import UnreadableCheckpoint
-from rnndiag.records import NO_OPTIMIZER, Array, Checkpoint, KerasModel
+from rnndiag.records import NO_OPTIMIZER, Array, Checkpoint, KerasModel, NamedArray
 
 KERAS = Path(__file__).parents[1] / "data" / "keras"
 
@@ -194,17 +195,25 @@ def test_numbered_variables_tell_nothing_but_the_steps() -> None:
     assert [fact.value for fact in checkpoint.training if fact.name == "optimizer_step"] == [2]
 
 
-def test_arrays_that_share_a_name_are_not_matched(tmp_path: Path) -> None:
-    """The name in Keras 3 has no slashes, so that two may come out the same."""
-    source = KERAS / "keras-3.15" / "lstm_basic.h5"
-
-    def new(name: str) -> str:
-        return name.replace("sequential_lstm_lstm_cell_kernel", "sequential_other_kernel")
-
-    checkpoint = checkpoints.read(rename(source, tmp_path / "new.h5", new))
-    kernel, recurrent, *_ = stored(checkpoint)
-    assert kernel not in checkpoint.updates
-    assert recurrent in checkpoint.updates
+@pytest.mark.parametrize(
+    ("names", "size", "matched"),
+    [(["a_b"], 3, ["a_b"]), (["a/b:0"], 3, ["a/b:0"]), (["a_b", "a/b"], 3, []), (["a_b"], 4, [])],
+)
+def test_a_moment_is_of_the_one_array_of_its_name_and_shape(
+    tmp_path: Path, names: list[str], size: int, matched: list[str]
+) -> None:
+    """Keras 3 writes the array's slashes as underscores, so that two may come out the same."""
+    arrays = [NamedArray(name=name, array=np.ones(size, np.float32)) for name in names]
+    config = {"class_name": "Adam", "config": {"beta_1": 0.9, "beta_2": 0.99}}
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        group = file.create_group("optimizer_weights")
+        group["adam/iteration"] = 3
+        for moment in ("momentum", "velocity"):
+            group[f"adam/a_b_{moment}"] = np.ones(3, np.float32)
+        names = ["adam/iteration", "adam/a_b_momentum", "adam/a_b_velocity"]
+        group.attrs["weight_names"] = names
+        known = _keras_updates.read(tmp_path / "net.h5", file, arrays, {"optimizer_config": config})
+    assert list(known.updates) == matched
 
 
 def test_other_optimizers_are_not_read(tmp_path: Path) -> None:

@@ -172,6 +172,16 @@ def test_tied_and_frozen_weights(tmp_path: Path) -> None:
     assert checkpoint.updates.keys() == names
 
 
+def test_one_of_two_alike_is_frozen(tmp_path: Path) -> None:
+    """The optimizer has K or R of the second layer, and nothing tells which."""
+    net = Net()
+    net.rnn.weight_hh_l1.requires_grad_(False)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    updates = saved(tmp_path, net, torch.optim.Adam(trained)).updates
+    assert not {"rnn.weight_ih_l1", "rnn.weight_hh_l1"} & updates.keys()
+    assert {"rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_hh_l1"} <= updates.keys()
+
+
 def test_an_optimizer_of_another_network_fits_nothing(tmp_path: Path) -> None:
     net, other = Net(), nn.Sequential(nn.Linear(3, 3), Net(), nn.Linear(2, 7))
     for make, why in (

@@ -97,6 +97,16 @@ def test_the_running_gradient_is_the_mean_of_the_gradients(
         assert checkpoint.updates[key].gradient_rms == pytest.approx(rms(mean), rel=1e-9)  # type: ignore[arg-type]
 
 
+def test_dampening_weakens_all_gradients_but_the_first(tmp_path: Path) -> None:
+    net = nn.LSTM(3, 4).double()
+    optimizer = torch.optim.SGD(net.parameters(), 0.01, momentum=0.5, dampening=0.75)
+    _, (first, second) = trained(net, optimizer, 2)
+    checkpoint = read(tmp_path, {"model": net.state_dict(), "optimizer": optimizer.state_dict()})
+    mean = 0.5 * (0.5 / 0.25 * first["weight_hh_l0"] + second["weight_hh_l0"])
+    update = checkpoint.updates["weight_hh_l0"]
+    assert update.gradient_rms == pytest.approx(rms(mean), rel=1e-9)
+
+
 @pytest.mark.parametrize(
     "make",
     [
