@@ -1,0 +1,166 @@
+"""Steps are large, or gradients grow, and nothing bounds the weights.
+
+What it means
+    The learning rate is high for its optimizer, or the gradient grows on its way back through
+    the layer; and it is known that weights have no constraint, or gradients are not clipped.
+
+Why it matters
+    A high learning rate has its use: it can carry training out of a region of the loss that would
+    hold it otherwise. But one step in a bad direction is then a large one. In a recurrent layer,
+    weights that got too large multiply at every timestep, and gradients explode. A hard upper
+    bound on the weights' norm makes that impossible, whatever a single step does.
+
+What to do
+    1. Bound the norm of each column of kernel and recurrent kernel.
+    2. With a lower learning rate take more weight decay instead: it pulls where the bound stops.
+    3. Clip gradients, which bounds the step and not where many steps lead.
+
+ELI5
+    You may run fast on a wide field. On a roof you may, too, if there is a fence around it. The
+    faster you run, the more you need the fence. Walking slowly, you can do with being careful.
+
+Sources
+    - A: what to do 6
+    - A: weight constraints
+    - A: learning 2
+    - B: tuning: unstable
+    - Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rnndiag import decays
+from rnndiag.records import Advice, LayerReport, LayerSettings, Setting, Settings, Skipped
+from rnndiag.rules._advice import clip
+from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
+from rnndiag.snippets.base import Snippets
+
+if TYPE_CHECKING:
+    from rnndiag.measurements.gradient_span import GradientSpan
+    from rnndiag.measurements.weight_norms import WeightNorms
+
+RULE = Rule(code="RNN411", severity="note", rests_on="memory")
+_ADAPTIVE = ("Adam", "AdamW", "Adamax", "Nadam", "NadamW", "RAdam", "RMSprop", "Lion")
+"""Optimizers whose steps are about as large as their learning rate."""
+_SCALE_FREE = ("Adadelta", "LBFGS", "Rprop")
+"""Optimizers that choose the size of their steps; a rate of 1 is usual."""
+_NO_RATE = "the learning rate is not known: give --context FILE.toml (learning_rate)"
+_UNKNOWN = (
+    "the file tells neither of constraints nor of clipping: "
+    "give --context FILE.toml (clipping, recurrent_constraint)"
+)
+
+
+class Cuts(Thresholds):
+    """From where on a bound is advised."""
+
+    adaptive = Cut(3e-3, "learning rate", "own cut: three times Adam's default")
+    plain = Cut(0.1, "learning rate", "own cut: ten times Keras's default for SGD")
+    growth = Cut(10, "times", "own cut: growth is 1 in good published models, as RNN102")
+
+
+def check(
+    layer: LayerReport,
+    settings: Settings,
+    own: LayerSettings,
+    span: GradientSpan | None,
+    norms: WeightNorms,
+    snippets: Snippets,
+    cuts: Cuts,
+) -> Fired | Skipped | None:
+    """A high learning rate or a growing gradient, with no constraint and no clipping."""
+    growth = span.growth if span and span.growth > cuts.growth else None
+    rate, cut = settings.learning_rate, _cut(settings, cuts)
+    high = rate.value if rate and rate.value > cut else None
+    if growth is None and high is None:
+        return None if rate else Skipped(reason=_NO_RATE)
+    bounds = (settings.clipping, own.kernel_constraint, own.recurrent_constraint)
+    known = [bound for bound in bounds if bound is not None]
+    if not known:
+        return Skipped(reason=_UNKNOWN)
+    if any(bound.value for bound in known):
+        return None
+    return Fired(
+        message=f"{_reason(growth, high, cut, cuts)}, and {_missing(own, settings)}",
+        severity="note" if growth is None else "warning",
+        confidence="high" if len(known) == len(bounds) else "medium",
+        evidence=_evidence(settings, span, known[0].source),
+        measured=worse("growth", growth) if growth else worse("learning_rate", high or 0.0),
+        advice=tuple(_advice(layer, norms, growth, settings, snippets)),
+    )
+
+
+def _evidence(settings: Settings, span: GradientSpan | None, source: str) -> dict[str, object]:
+    return {
+        "learning_rate": settings.learning_rate.value if settings.learning_rate else None,
+        "optimizer": settings.optimizer.value if settings.optimizer else None,
+        "growth": span.growth if span else None,
+        "source": source,
+    }
+
+
+def _cut(settings: Settings, cuts: Cuts) -> float:
+    """From which learning rate on it is high; the plain one where the optimizer is not known."""
+    names = settings.optimizer.value.split(" or ") if settings.optimizer else []
+    if any(name in _SCALE_FREE for name in names):
+        return float("inf")
+    return cuts.adaptive if names and set(names) <= set(_ADAPTIVE) else cuts.plain
+
+
+def _reason(growth: float | None, high: float | None, cut: float, cuts: Cuts) -> str:
+    if growth is not None:
+        return f"the gradient grows {growth:.3g} times, more than {cuts.growth:g}"
+    return f"the learning rate of {high:g} is above {cut:g}"
+
+
+def _missing(own: LayerSettings, settings: Settings) -> str:
+    """What is known not to be there."""
+    constraints: tuple[Setting[Any] | None, ...] = (own.kernel_constraint, own.recurrent_constraint)
+    names = [
+        *(["weights"] if any(constraints) else []),
+        *(["gradients"] if settings.clipping else []),
+    ]
+    return f"nothing bounds {' or '.join(names)}"
+
+
+def _advice(
+    layer: LayerReport,
+    norms: WeightNorms,
+    growth: float | None,
+    settings: Settings,
+    snippets: Snippets,
+) -> Iterator[Advice]:
+    source = "A: what to do 6"
+    bound, why = _bound(layer, norms, growth)
+    yield step(
+        f"keep the norm of each column of kernel and recurrent kernel below {bound:g} ({why})",
+        source,
+        snippets.constraint(bound),
+    )
+    fit = decays.fitted(norms, decays.LARGEST)
+    yield step(
+        f"or with a lower learning rate, weight decay: {decays.written(fit.kernel)} on the kernel, "
+        f"{decays.written(fit.recurrent)} on the recurrent kernel ({fit.reason})",
+        source,
+        snippets.decay(fit.kernel, fit.recurrent, fit.bias),
+    )
+    yield clip(settings, snippets)
+
+
+def _bound(layer: LayerReport, norms: WeightNorms, growth: float | None) -> tuple[float, str]:
+    """As large as columns are now; where gradients grow, half of that for R, and at most 1.
+
+    A column of an orthogonal recurrent kernel has the norm 1.
+    """
+    recurrent = norms.rms_recurrent * (layer.hidden_size or 1) ** 0.5
+    if growth is not None:
+        return _short(min(recurrent / 2, 1.0)), f"the recurrent kernel's have {recurrent:.2g} now"
+    kernel = norms.rms_kernel * (layer.input_size or 1) ** 0.5
+    return _short(max(kernel, recurrent)), f"they have {kernel:.2g} and {recurrent:.2g} now"
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.2g}")
