@@ -32,12 +32,12 @@ def only(made: Probe, graph: Graph = TWO_FEATURES) -> InputScale:
 X = floats([[1, 100], [3, -300]], [[5, 100], [7, 100]])
 
 
-def test_means_deviations_and_the_largest_over_all_steps() -> None:
+def test_means_deviations_and_the_largest_of_each_feature_over_all_steps() -> None:
     found = only(probe(X))
     assert found.means == pytest.approx((4, 0))
     # (9 + 1 + 1 + 9) / 4 and (3 · 100² + 300²) / 4
     assert found.deviations == pytest.approx((5**0.5, 30000**0.5))
-    assert found.largest == 300
+    assert found.largest == (7, 300)
 
 
 def test_padding_is_left_out() -> None:
@@ -45,7 +45,7 @@ def test_padding_is_left_out() -> None:
     found = only(probe(X, paddings=(padding,)))
     assert found.means == pytest.approx((13 / 3, 100))
     assert found.deviations == pytest.approx(((56 / 9) ** 0.5, 0))
-    assert found.largest == 100
+    assert found.largest == (7, 100)
 
 
 def test_what_the_network_masks_is_left_out_wherever_it_stands() -> None:
@@ -53,7 +53,7 @@ def test_what_the_network_masks_is_left_out_wherever_it_stands() -> None:
     graph = chain(source("x", (None, None, 2)), masking, lstm("rnn", 2))
     found = only(probe(floats([[-1, -1], [-1, 4]], [[3, 0], [-1, -1]])), graph)
     assert found.means == pytest.approx((1, 2))
-    assert found.largest == 4
+    assert found.largest == (3, 4)
 
 
 def test_an_input_of_nothing_but_masked_steps_has_no_scale() -> None:
@@ -69,7 +69,7 @@ def test_token_ids_have_no_scale_and_other_inputs_keep_their_order() -> None:
     found = only(probe(ids, floats([1, 2, 3], [3, 2, -9]), paddings=(padding, None)), graph)
     assert found.means == pytest.approx((2, 2, -3))
     assert found.deviations == pytest.approx((1, 0, 6))
-    assert found.largest == 9
+    assert found.largest == (3, 2, 9)
 
 
 def test_features_are_the_last_axis_whatever_stands_before() -> None:
@@ -88,7 +88,7 @@ def test_large_numbers_and_many_features_are_kept_exactly() -> None:
     array = np.full((2, 2, 600), 3e38, np.float32)
     found = only(probe(array), graph)
     assert len(found.means) == len(found.deviations) == 600
-    assert found.means[599] == found.largest == float(np.float32(3e38))
+    assert found.means[599] == found.largest[599] == float(np.float32(3e38))
     assert found.deviations == (0,) * 600
 
 

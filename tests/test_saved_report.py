@@ -128,7 +128,7 @@ def full() -> Report:
         probe=replace(
             made.report().probe,
             loss=0.25,
-            inputs=(InputScale(means=(0.5, -1.0), deviations=(1.0, 0.0), largest=7.0),),
+            inputs=(InputScale(means=(0.5, -1.0), deviations=(1.0, 0.0), largest=(2.0, 7.0)),),
         ),
         network=(Surrounding(name="drop", kind="Dropout", arguments={"rate": 0.3}),),
         training=(

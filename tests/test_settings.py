@@ -371,6 +371,8 @@ def test_decay_by_parameter() -> None:
 def test_what_parameters_do_not_agree_on_is_unknown() -> None:
     facts = per_parameter(weight_ih=0.1, bias_ih=0.0, bias_hh=0.1)
     assert decays(gather(pytorch(*facts))) == (0.1, None, None)
+    half = per_parameter(weight_ih=0.1, weight_hh=0.0, bias_ih=0.0)
+    assert decays(gather(pytorch(*half))) == (0.1, 0.0, None)
 
 
 def test_groups_that_differ_leave_the_decay_unknown() -> None:

@@ -40,5 +40,5 @@ def _scale(features: Array) -> InputScale:
     return InputScale(
         means=tuple(map(float, features.mean(0))),
         deviations=tuple(map(float, features.std(0))),
-        largest=float(np.abs(features).max()),
+        largest=tuple(map(float, np.abs(features).max(0))),
     )

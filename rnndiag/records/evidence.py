@@ -29,6 +29,8 @@ class History:
     train_column: str | None = None
     """The name that the file gives the training loss."""
     validation_column: str | None = None
+    not_finite: tuple[float, ...] = ()
+    """Where on the axis the training loss was NaN or infinite; `train` has None there."""
     notes: tuple[str, ...] = ()
 
 

@@ -69,8 +69,8 @@ class InputScale:
     """Of each feature."""
     deviations: tuple[float, ...]
     """Standard deviation of each feature."""
-    largest: float
-    """Largest |x|."""
+    largest: tuple[float, ...]
+    """Largest |x| of each feature."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,20 +121,23 @@ def less_saturation(
     steps: list[tuple[float, Advice]] = []
     if norms is not None:
         steps.append((recurrent, _decay(norms, snippets)))
-    if _is_first(layer, report):
+    if _is_raw(layer, report):
         steps += [(kernel, _scale(report.probe, snippets)), (-1.0, _normalize(snippets))]
     else:
-        # The features are scaled by the layers before, whatever scale the data has.
+        # The layers before scale the features, whatever scale the data has; or it reaches no
+        # further than scaled data would, as one-hot symbols do.
         steps.append((kernel, _normalize(snippets)))
     if norms is not None and norms.bias and biases:
         steps.append((bias, smaller_biases(norms, snippets)))
     return [own for _, own in sorted(steps, key=lambda item: -item[0])]
 
 
-def _is_first(layer: LayerReport, report: Report) -> bool:
-    """Whether the data's own numbers come in, as far as the report tells."""
+def _is_raw(layer: LayerReport, report: Report) -> bool:
+    """Whether the data's own numbers come in, and may reach far, as far as the report tells."""
     embeds = any(own.kind == "Embedding" for own in report.network)
-    return layer.index == 0 and layer.name == report.layers[0].name and not embeds
+    first = layer.index == 0 and layer.name == report.layers[0].name
+    largest = _reach(report.probe)
+    return first and not embeds and (largest is None or largest > 1)
 
 
 def _normalize(snippets: Snippets) -> Advice:
@@ -167,8 +170,13 @@ def smaller_biases(norms: WeightNorms, snippets: Snippets) -> Advice:
     )
 
 
+def _reach(probe: ProbeReport) -> float | None:
+    """The largest |x| of a real probe."""
+    return max((most for scale in probe.inputs for most in scale.largest), default=None)
+
+
 def _scale(probe: ProbeReport, snippets: Snippets) -> Advice:
-    largest = max((most for scale in probe.inputs for most in scale.largest), default=None)
+    largest = _reach(probe)
     reached = "" if largest is None else f" (they reach {largest:.3g} in the probe)"
     return step(
         f"scale the inputs{reached} to mean 0 and variance 1, each feature by itself",

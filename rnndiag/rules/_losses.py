@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnndiag.records import History, Skipped
+from rnndiag.records import Confidence, History, Settings, Skipped
 
 _ENOUGH = 3
 """Evaluations without which there is no course to judge."""
+PATIENCE = 5
+"""Evaluations to wait after the best: the fewest of B's checklist."""
+_COUNTED = "checkpoint"
+"""The source of an epoch that the file counted; hyper-parameters and contexts tell a plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """Evaluations that have a validation loss, in order."""
+    """Evaluations that have a validation loss, in order, up to the checkpoint."""
 
     axis: str
     epochs: tuple[float, ...]
     train: tuple[float | None, ...]
     """As long as `epochs`; None where that evaluation has none."""
     validation: tuple[float, ...]
+    confidence: Confidence
+    """High where the file says that it was written at the last of them. Otherwise it may be that
+    of an earlier one, as where training ends by going back to the best."""
 
     @property
     def best(self) -> int:
@@ -43,8 +50,13 @@ class Losses:
     @property
     def last_train(self) -> float | None:
         """Where training ended; None without a training loss."""
-        known = [loss for loss in self.train if loss is not None]
+        known = self.known_train
         return known[-1] if known else None
+
+    @property
+    def known_train(self) -> tuple[float, ...]:
+        """The training losses of the evaluations that have one."""
+        return tuple(loss for loss in self.train if loss is not None)
 
     @property
     def gap(self) -> float | None:
@@ -64,17 +76,38 @@ class Losses:
         return len(self.validation) - 1 - self.best
 
 
-def losses_of(history: History) -> Losses | Skipped:
-    """The evaluations with a validation loss; skipped where there are too few."""
+def losses_of(history: History, settings: Settings) -> Losses | Skipped:
+    """The evaluations with a validation loss; skipped where there are too few.
+
+    What came after the checkpoint was written is left out, where the file tells its epoch.
+    """
     train = history.train or (None,) * len(history.epochs)
+    written = _written(history, settings)
     rows = [
         (epoch, own, validation)
         for epoch, own, validation in zip(history.epochs, train, history.validation, strict=False)
-        if validation is not None
+        if validation is not None and (written is None or epoch <= written)
     ]
-    if not rows:
+    if not any(loss is not None for loss in history.validation):
         return Skipped(reason=f"{history.source} has no validation loss: name it, --val-column")
     if len(rows) < _ENOUGH:
-        return Skipped(reason=f"{history.source} has fewer than {_ENOUGH} evaluations")
+        until = "" if written is None else f" up to the checkpoint's epoch, {written}"
+        return Skipped(reason=f"{history.source} has fewer than {_ENOUGH} evaluations{until}")
     epochs, own, validation = zip(*rows, strict=True)
-    return Losses(axis=history.axis, epochs=epochs, train=own, validation=validation)
+    # Some count the epochs that are done, others number them from 0: the last is one less.
+    ends = written is not None and epochs[-1] >= written - 1
+    return Losses(
+        axis=history.axis,
+        epochs=epochs,
+        train=own,
+        validation=validation,
+        confidence="high" if ends else "medium",
+    )
+
+
+def _written(history: History, settings: Settings) -> int | None:
+    """The epoch at which the checkpoint was written, where it counts what the history counts."""
+    known = settings.epochs
+    if known is None or known.source != _COUNTED or history.axis != "epoch":
+        return None
+    return known.value

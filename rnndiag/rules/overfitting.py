@@ -2,42 +2,60 @@
 
 What it means
     The losses went together at first; then training loss fell on while validation loss turned
-    upwards. From there on the network learned its training set by heart.
+    upwards. From there on the network learned its training set by heart. Where the file tells
+    its epoch, only what came before it counts.
 
 Why it matters
     What counts is the loss on data that the network has never seen, and nobody has that one:
     validation loss is the estimate of it. A low training loss alone says nothing.
 
 What to do
-    1. More dropout: recurrent dropout first, in steps (0.2, 0.4, 0.5); little on the inputs.
-    2. More weight decay.
+    1. More dropout: recurrent dropout first, in steps (0.2, 0.4, 0.5); little on the inputs;
+    0.3 to 0.5 between layers.
+    2. More weight decay: 1e-4, then 1e-3.
     3. More training data.
     4. A smaller network.
-    5. Use them together: they work on different things.
+    5. Use them together: they work on different things. Training loss will be higher, and that
+    is no loss.
 
 ELI5
-    Somebody learns the answers of last year's test by heart. On that test they are perfect. On
-    this year's they fail, because they never learned how to find an answer.
+    You run through the maze in your garden every day, until you can do it with closed eyes:
+    left, left, right. In any other maze you bump into the first hedge. You learned the turns,
+    and not how to find a way.
 
 Sources
     - B: tuning: overfits
     - B: core problem
+    - B: dropout
     - B: example 2
     - B: insight 1
     - B: insight 3
     - A: learning 1
     - A: how regularization works
+    - A: what to do 1
     - A: what to do 3
 """
 
 from __future__ import annotations
 
-from rnndiag.records import History, Severity, Skipped
+from collections.abc import Iterator
+
+from rnndiag.decays import LARGEST, SMALLEST
+from rnndiag.records import Advice, History, Report, Settings, Severity, Skipped
+from rnndiag.rules._advice import percent
+from rnndiag.rules._known import largest
 from rnndiag.rules._losses import Losses, losses_of
+from rnndiag.rules._sizes import resized
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
 
 RULE = Rule(code="RNN601", severity="warning", rests_on="facts")
+_LADDER = (0.2, 0.4, 0.5)
+"""Of recurrent dropout: A, "what to do" 3."""
+_LARGE = 9.995
+"""Times: three digits of per cent reach no further."""
+_BETWEEN = 0.3
+"""The least that B's checklist has for dropout."""
 
 
 class Cuts(Thresholds):
@@ -49,34 +67,41 @@ class Cuts(Thresholds):
     error_rise = Cut(0.5, "of the best validation loss", "own cut: most of the gain is lost")
 
 
-def check(history: History, snippets: Snippets, cuts: Cuts) -> Fired | Skipped | None:
+def check(
+    history: History, report: Report, settings: Settings, snippets: Snippets, cuts: Cuts
+) -> Fired | Skipped | None:
     """A gap between the two losses, with validation above its best."""
-    losses = losses_of(history)
+    losses = losses_of(history, settings)
     if isinstance(losses, Skipped):
         return losses
+    if losses.last_train is None:
+        return Skipped(reason=f"{history.source} has no training loss: name it, --train-column")
     gap, rise = losses.gap, losses.rise
-    if gap is None or gap <= cuts.gap or rise <= cuts.rise:
+    if gap is None:
+        return Skipped(reason="a training loss that is not positive has no share to compare with")
+    if gap <= cuts.gap or rise <= cuts.rise:
         return None
-    grave = gap > cuts.error_gap and rise > cuts.error_rise
-    severity: Severity = "error" if grave else "warning"
+    severity: Severity = "warning"
+    limits = cuts.gap, cuts.rise
+    if gap > cuts.error_gap and rise > cuts.error_rise:
+        severity, limits = "error", (cuts.error_gap, cuts.error_rise)
     return Fired(
         message=(
-            f"validation loss {losses.last_validation:.3g} is {gap:.0%} above training loss "
-            f"{losses.last_train:.3g}, and {rise:.0%} above its best"
+            f"validation loss {losses.last_validation:.3g} is {_more(gap)} above training loss "
+            f"{losses.last_train:.3g} and {_more(rise)} above its best, over "
+            f"{_more(limits[0])} and {_more(limits[1])}"
         ),
         severity=severity,
+        confidence=losses.confidence,
         evidence=_evidence(losses),
         measured=worse("gap", gap),
-        advice=(
-            step(
-                "recurrent dropout of 0.2; if that helps 0.4, then 0.5 (else 0.3)",
-                "A: what to do 3",
-                snippets.recurrent_dropout(0.2),
-            ),
-            step("more weight decay: 1e-4, then 1e-3", "B: tuning: overfits"),
-            step("more training data, or a smaller network", "B: tuning: overfits"),
-        ),
+        advice=tuple(_advice(report, settings, snippets)),
     )
+
+
+def _more(share: float) -> str:
+    """In per cent; large ones without an exponent."""
+    return percent(share) if share < _LARGE else f"{share:,.0%}"
 
 
 def _evidence(losses: Losses) -> dict[str, object]:
@@ -86,4 +111,50 @@ def _evidence(losses: Losses) -> dict[str, object]:
         "best_validation_loss": losses.best_validation,
         "best_epoch": losses.best_epoch,
         "gap": losses.gap,
+        "rise": losses.rise,
     }
+
+
+# ---------------------------------------------------------------- advice
+
+
+def _advice(report: Report, settings: Settings, snippets: Snippets) -> Iterator[Advice]:
+    yield from _more_dropout(settings, snippets)
+    yield from _more_decay(settings, snippets)
+    yield step("more training data", "B: tuning: overfits")
+    words, snippet = resized(report, 0.5, snippets)
+    yield step(f"a smaller network: {words}", "B: tuning: overfits", snippet)
+
+
+def _more_dropout(settings: Settings, snippets: Snippets) -> Iterator[Advice]:
+    now = largest(own.recurrent_dropout for own in settings.layers.values())
+    rungs = [rate for rate in _LADDER if rate > now]
+    if rungs:
+        later = f"; if that helps {' then '.join(f'{rate:g}' for rate in rungs[1:])}"
+        yield step(
+            f"recurrent dropout of {rungs[0]:g}{_known(now)}{later if rungs[1:] else ''}",
+            "A: what to do 3",
+            snippets.recurrent_dropout(rungs[0]),
+        )
+    yield step(
+        f"dropout of {_BETWEEN:g} between layers, up to 0.5",
+        "B: dropout",
+        snippets.between_dropout(_BETWEEN),
+    )
+
+
+def _more_decay(settings: Settings, snippets: Snippets) -> Iterator[Advice]:
+    """The next of the two values that both documents try; each layer's own rules fit them."""
+    layers = settings.layers.values()
+    now = largest(decay for own in layers for decay in (own.kernel_decay, own.recurrent_decay))
+    more = next((decay for decay in (SMALLEST, LARGEST) if decay > now), None)
+    if more is not None:
+        yield step(
+            f"weight decay of {more:g}{_known(now)}",
+            "B: tuning: overfits",
+            snippets.decay(more, more, more),
+        )
+
+
+def _known(now: float) -> str:
+    return f" (now {now:g})" if now else ""

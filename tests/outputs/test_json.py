@@ -80,7 +80,7 @@ PLAIN = Report(
         seeds=1,
         device="cpu",
         wiring="assumed",
-        inputs=(InputScale(means=(0.5, -1.0), deviations=(1.0, 2.0), largest=3.0),),
+        inputs=(InputScale(means=(0.5, -1.0), deviations=(1.0, 2.0), largest=(2.0, 3.0)),),
     ),
     layers=(LAYER,),
     network=(Surrounding(name="drop", kind="Dropout", arguments={"rate": 0.2}),),
@@ -186,7 +186,7 @@ def test_layers_probe_and_network_are_told_in_full() -> None:
     }
     assert printed["network"] == [{"name": "drop", "kind": "Dropout", "arguments": {"rate": 0.2}}]
     assert printed["probe"]["inputs"] == [
-        {"means": [0.5, -1.0], "deviations": [1.0, 2.0], "largest": 3.0}
+        {"means": [0.5, -1.0], "deviations": [1.0, 2.0], "largest": [2.0, 3.0]}
     ]
     assert printed["training"][0]["parameter"] == "lstm.weight_ih_l1"
 
