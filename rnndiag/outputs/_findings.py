@@ -81,8 +81,11 @@ def _print_advice(console: Console, findings: tuple[Finding, ...], verbose: bool
         console.print()
     left = max(0, len(shown) - _ADVISED)
     if findings and not verbose:
-        more = f", and advice on {counted(left, 'more rule')}" if left else ""
+        more = f" and advice on {counted(left, 'more rule')}" if left else ""
         console.print(Text(f"-v: the lines to paste for every step{more}", "dim"))
+    if findings:
+        why = f"rnndiag explain {findings[0].rule}: why, and what documents A and B are"
+        console.print(Text(why, "dim"))
 
 
 def _print_steps(console: Console, found: Finding, verbose: bool) -> None:

@@ -37,7 +37,9 @@ def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
     ElementTree.indent(suites)
     # tostring's own declaration names the locale's encoding, whatever the file is written in.
     text = ElementTree.tostring(suites, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    # With references for all but ASCII it is UTF-8 even where stdout has another encoding.
+    plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{plain}\n'
 
 
 def _suite(report: Report) -> Element:

@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING
 
 from rnndiag.records import Confidence, LayerReport, Severity
 from rnndiag.rules._advice import start_with_memory, stretch_memory
-from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, short
+from rnndiag.rules.base import Cut, Fired, Lag, Rule, Thresholds, short
 from rnndiag.snippets.base import Snippets
 
 if TYPE_CHECKING:
@@ -73,12 +73,16 @@ def check(
     lyapunov: Lyapunov | None,
     timescale: Timescale | None,
     norms: WeightNorms | None,
+    lag: Lag | None,
     snippets: Snippets,
     cuts: Cuts,
 ) -> Fired | None:
     """Span, asymptotic span or timescale under their cuts."""
     asymptotic = lyapunov.asymptotic_span if lyapunov else None
     severity, why = _judge(span, asymptotic, timescale, cuts)
+    if severity is None and lag is None:
+        # With a lag to compare with, RNN103 is more to the point.
+        severity, why = _short_share(span, cuts)
     if severity is None:
         return None
     return Fired(
@@ -134,6 +138,14 @@ def _judge(
             f"nine of ten units keep their state for {timescale.p90:.1f} timesteps or less, "
             f"under {cuts.timescale:g}"
         )
-    if not span.censored and span.span < cuts.share * span.timesteps:
-        return "note", f"{reach}, under {cuts.share:.0%} of the sequence"
     return None, ""
+
+
+def _short_share(span: GradientSpan, cuts: Cuts) -> tuple[Severity | None, str]:
+    """Whether a long sequence goes unused for the most part."""
+    if span.censored or span.span >= cuts.share * span.timesteps:
+        return None, ""
+    return "note", (
+        f"the gradient reaches {span.span} of {span.timesteps} steps back, "
+        f"under {cuts.share:.0%} of the sequence"
+    )

@@ -81,3 +81,4 @@ def test_a_small_share_of_a_long_sequence_is_a_note() -> None:
     found = fires(RULE, report(layer(measurements=reaching(10, 220))))
     assert (found.severity, "5%" in found.message) == ("note", True)
     quiet(RULE, report(layer(measurements=reaching(11, 220))))
+    quiet(RULE, report(layer(measurements=reaching(10, 220))), lag=100)
