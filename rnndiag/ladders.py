@@ -54,24 +54,24 @@ class _Ladder:
 
 
 LADDERS: Mapping[str, _Ladder] = {
-    "dropout": _Ladder(called="dropout", section="A what to do 2", rungs=(0.1, 0.2)),
+    "dropout": _Ladder(called="dropout", section="A: what to do 2", rungs=(0.1, 0.2)),
     "recurrent_dropout": _Ladder(
         called="recurrent dropout",
-        section="A what to do 3",
+        section="A: what to do 3",
         rungs=(0.2, 0.4, 0.5),
         fallback=0.3,
     ),
     "kernel_decay": _Ladder(
-        called="kernel decay", section="A what to do 1", rungs=(1e-3, 1e-4), climbs=False
+        called="kernel decay", section="A: what to do 1", rungs=(1e-3, 1e-4), climbs=False
     ),
     "recurrent_decay": _Ladder(
-        called="recurrent decay", section="A what to do 1", rungs=(1e-3, 1e-4), climbs=False
+        called="recurrent decay", section="A: what to do 1", rungs=(1e-3, 1e-4), climbs=False
     ),
     "batch_normalization": _Ladder(
-        called="batch normalization", section="A what to do 4", rungs=(True,)
+        called="batch normalization", section="A: what to do 4", rungs=(True,)
     ),
     "recurrent_batch_normalization": _Ladder(
-        called="recurrent batch normalization", section="A what to do 5", rungs=(True,)
+        called="recurrent batch normalization", section="A: what to do 5", rungs=(True,)
     ),
 }
 """By the setting's name in `Trial.settings`."""

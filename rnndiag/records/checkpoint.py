@@ -32,6 +32,9 @@ class NamedArray:
 
     name: str
     array: Array
+    owner: tuple[str, ...] = ()
+    """Within a nested model, the layers that it is in, the outermost first; empty where the
+    file tells them by no more than the order of the arrays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,11 @@ class KerasModel:
 
     config: Mapping[str, Any]
     weights: Mapping[str, tuple[NamedArray, ...]]
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Why a layer cannot be rebuilt, by the name of the layer."""
+    isolated: bool = False
+    """Whether the configuration was made up from the arrays, so that it says nothing of who
+    feeds whom."""
 
 
 @dataclass(frozen=True, kw_only=True)

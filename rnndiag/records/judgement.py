@@ -34,7 +34,7 @@ class Advice:
     text: str
     """What to do, with values for this network."""
     source: str
-    """The document's section or the paper that it follows, for example ``A what to do 1``."""
+    """The document's section or the paper that it follows, for example ``A: what to do 1``."""
     snippet: str = ""
     """Lines to paste, in the checkpoint's own framework; empty where there are none."""
 

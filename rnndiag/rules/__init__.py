@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
 
@@ -33,10 +34,15 @@ def find(wanted: str) -> str:
     code = names.get(key.lower().replace("_", "-"), key.upper())
     if code in catalogue():
         return code
-    near = difflib.get_close_matches(key.lower(), names, n=3, cutoff=0.5)
-    near += difflib.get_close_matches(key.upper(), catalogue(), n=3, cutoff=0.7)[: 3 - len(near)]
+    near = _near(key.lower(), {word.lower(): word for word in (*names, *catalogue())})
     hint = f"did you mean {', '.join(near)}?" if near else "`rnndiag rules` lists them"
     raise BadOption(f"there is no rule {wanted!r}", hint)
+
+
+def _near(key: str, words: Mapping[str, str]) -> list[str]:
+    """A few words that `key` is a part of, if it is no single letter; else those spelt like it."""
+    parts = [word for word in words if len(key) > 1 and key in word]
+    return [words[word] for word in (parts or difflib.get_close_matches(key, words))[:3]]
 
 
 def _rule(module: ModuleType) -> Rule:

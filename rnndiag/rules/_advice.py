@@ -80,7 +80,8 @@ def stretch_memory(norms: WeightNorms | None, snippets: Snippets) -> Iterator[Ad
     if norms is not None:
         fit = decays.fitted(norms)
         yield step(
-            f"decay the recurrent kernel: {fit.recurrent:g}, then ten times that ({fit.reason})",
+            f"decay the recurrent kernel: {decays.written(fit.recurrent)}, then ten times that "
+            f"({fit.reason})",
             "A: weight decay 2",
             snippets.decay(fit.kernel, fit.recurrent, fit.bias),
         )
@@ -151,8 +152,7 @@ def _normalize(snippets: Snippets) -> Advice:
 def _decay(norms: WeightNorms, snippets: Snippets) -> Advice:
     fit = decays.fitted(norms)
     return step(
-        f"weight decay: {fit.kernel:g} on the kernel, {fit.recurrent:g} on the recurrent "
-        f"kernel, then ten times that ({fit.reason})",
+        f"weight decay: {fit.values}, then ten times that ({fit.reason})",
         "A: weight decay 1",
         snippets.decay(fit.kernel, fit.recurrent, fit.bias),
     )
@@ -161,9 +161,10 @@ def _decay(norms: WeightNorms, snippets: Snippets) -> Advice:
 def smaller_biases(norms: WeightNorms, snippets: Snippets) -> Advice:
     """Decay for biases, or a bound at half of what they have."""
     assert norms.bias is not None
+    decay = decays.written(decays.fitted(norms).bias)
     bound = float(f"{norms.bias / 2:.2g}")
     return step(
-        f"decay the biases too, by {decays.fitted(norms).bias:g} and no more than either kernel, "
+        f"decay the biases too, by {decay} and no more than either kernel, "
         f"or bound their norm at {bound:g} ({norms.bias:.3g} now)",
         "A: what to do 9",
         snippets.constraint(bound, bias=True),

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, Report, Settings, Skipped
 from rnndiag.rules._advice import activation_of
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
@@ -61,7 +62,7 @@ def check(
     return Fired(
         message=(
             f"{layer.id} is the only recurrent layer, under a recurrent decay of "
-            f"{decay.value:g}, no less than {cuts.decay:g}"
+            f"{decays.written(decay.value)}, no less than {decays.written(cuts.decay)}"
         ),
         # An L2 penalty and decoupled decay of the same λ do not pull equally.
         confidence="medium",
@@ -98,5 +99,7 @@ def _advice(decay: float, own: LayerSettings, snippets: Snippets) -> Iterator[Ad
     # A snippet sets all three: it would have to guess where one of them is not known.
     snippet = snippets.decay(kernel, less, min(bias, less)) if known else ""
     yield step(
-        f"or a tenth of the decay on the recurrent kernel: {less:g}", "A: what to do 1", snippet
+        f"or a tenth of the decay on the recurrent kernel: {decays.written(less)}",
+        "A: what to do 1",
+        snippet,
     )

@@ -123,8 +123,7 @@ def _advice(
     if norms is not None:
         fit = decays.fitted(norms)
         yield step(
-            f"weight decay: {fit.kernel:g} on the kernel, {fit.recurrent:g} on the recurrent "
-            f"kernel ({fit.reason})",
+            f"weight decay: {fit.values} ({fit.reason})",
             "A: weight decay 1",
             snippets.decay(fit.kernel, fit.recurrent, fit.bias),
         )

@@ -165,8 +165,7 @@ def _more_decay(norms: WeightNorms, own: LayerSettings, snippets: Snippets) -> A
     known = own.recurrent_decay.value if own.recurrent_decay else 0.0
     fit = decays.fitted(norms, min(max(10 * known, decays.LARGEST), _LARGEST_DECAY))
     return step(
-        f"higher weight decay: {fit.kernel:g} on the kernel, {fit.recurrent:g} on the recurrent "
-        f"kernel ({fit.reason})",
+        f"higher weight decay: {fit.values} ({fit.reason})",
         "A: what to do 6",
         snippets.decay(fit.kernel, fit.recurrent, fit.bias),
     )

@@ -30,10 +30,11 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rnndiag import decays
-from rnndiag.records import LayerSettings, Skipped
+from rnndiag import decays, ladders
+from rnndiag.records import Advice, LayerSettings, Setting, Skipped, Trials
 from rnndiag.rules.base import Fired, Rule, step
 from rnndiag.snippets.base import Snippets
 
@@ -41,23 +42,23 @@ if TYPE_CHECKING:
     from rnndiag.measurements.weight_norms import WeightNorms
 
 RULE = Rule(code="RNN401", severity="note", rests_on="facts")
+_SOURCE = "A: what to do 1"
 
 
 def check(
-    settings: LayerSettings, norms: WeightNorms, snippets: Snippets
+    settings: LayerSettings, norms: WeightNorms, trials: Trials | None, snippets: Snippets
 ) -> Fired | Skipped | None:
-    """Known to be without decay on K or on R."""
+    """Known to be without decay, and without a constraint, on K or on R."""
     kernel, recurrent = settings.kernel_decay, settings.recurrent_decay
     if kernel is None or recurrent is None:
         return Skipped(reason="the file does not tell of weight decay: give --context FILE.toml")
-    if kernel.value and recurrent.value:
+    free = {
+        "kernel": not (kernel.value or _bound(settings.kernel_constraint)),
+        "recurrent kernel": not (recurrent.value or _bound(settings.recurrent_constraint)),
+    }
+    bare = [name for name, is_free in free.items() if is_free]
+    if not bare:
         return None
-    bare = [
-        name
-        for name, decay in (("kernel", kernel), ("recurrent kernel", recurrent))
-        if not decay.value
-    ]
-    weak, strong = decays.fitted(norms), decays.fitted(norms, decays.LARGEST)
     return Fired(
         message=f"no weight decay on the {' and the '.join(bare)}",
         evidence={
@@ -65,18 +66,54 @@ def check(
             "recurrent_decay": recurrent.value,
             "source": recurrent.source,
         },
-        advice=(
-            step(
-                f"try {weak.kernel:g} on the kernel and {weak.recurrent:g} on the recurrent "
-                f"kernel ({weak.reason})",
-                "A: what to do 1",
-                snippets.decay(weak.kernel, weak.recurrent, weak.bias),
-            ),
-            step(
-                f"then ten times that: {strong.kernel:g} and {strong.recurrent:g}; keep what "
-                "validates better",
-                "B: checklist",
-                snippets.decay(strong.kernel, strong.recurrent, strong.bias),
-            ),
+        advice=tuple(
+            _first_values(norms, snippets) if trials is None else _climb(trials, snippets)
         ),
     )
+
+
+def _bound(constraint: Setting[str] | None) -> bool:
+    """A bound on the norm keeps weights small as decay does (A: weight constraints)."""
+    return constraint is not None and "Norm" in constraint.value
+
+
+def _first_values(norms: WeightNorms, snippets: Snippets) -> Iterator[Advice]:
+    weak, strong = decays.fitted(norms), decays.fitted(norms, decays.LARGEST)
+    yield step(
+        f"try {decays.written(weak.kernel)} on the kernel and {decays.written(weak.recurrent)} on "
+        f"the recurrent kernel ({weak.reason})",
+        _SOURCE,
+        snippets.decay(weak.kernel, weak.recurrent, weak.bias),
+    )
+    yield step(
+        f"then ten times that: {decays.written(strong.kernel)} and "
+        f"{decays.written(strong.recurrent)}; keep what validates better",
+        "B: checklist",
+        snippets.decay(strong.kernel, strong.recurrent, strong.bias),
+    )
+
+
+def _climb(trials: Trials, snippets: Snippets) -> Iterator[Advice]:
+    """The next value of each kernel's ladder, by what was tried."""
+    kernel = ladders.next_step("kernel_decay", trials)
+    recurrent = ladders.next_step("recurrent_decay", trials)
+    values = _value(kernel), _value(recurrent)
+    yield step(f"kernel: {_told(kernel)}", _SOURCE)
+    yield step(
+        f"recurrent kernel: {_told(recurrent)}",
+        _SOURCE,
+        snippets.decay(*values, min(values)) if any(values) else "",
+    )
+
+
+def _value(found: ladders.Next) -> float:
+    """To try next, or to keep; 0 for the baseline and for what is scrapped."""
+    value = found.keep if found.value is None else found.value
+    return 0.0 if value is None or isinstance(value, str) else float(value)
+
+
+def _told(found: ladders.Next) -> str:
+    if found.value is not None:
+        return found.reason
+    keep = "no decay" if found.keep == "scrap" else f"keep {decays.written(_value(found))}"
+    return f"{keep} ({found.reason})"

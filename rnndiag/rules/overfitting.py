@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rnndiag import decays
 from rnndiag.decays import LARGEST, SMALLEST
 from rnndiag.records import Advice, History, Report, Settings, Severity, Skipped
 from rnndiag.rules._advice import percent
@@ -150,11 +151,11 @@ def _more_decay(settings: Settings, snippets: Snippets) -> Iterator[Advice]:
     more = next((decay for decay in (SMALLEST, LARGEST) if decay > now), None)
     if more is not None:
         yield step(
-            f"weight decay of {more:g}{_known(now)}",
+            f"weight decay of {decays.written(more)}{_known(now)}",
             "B: tuning: overfits",
             snippets.decay(more, more, more),
         )
 
 
 def _known(now: float) -> str:
-    return f" (now {now:g})" if now else ""
+    return f" (now {decays.written(now)})" if now else ""

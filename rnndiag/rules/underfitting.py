@@ -37,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rnndiag.decays import written
 from rnndiag.records import Advice, History, LayerSettings, Report, Setting, Settings, Skipped
 from rnndiag.rules._advice import lower_rate, percent
 from rnndiag.rules._known import largest
@@ -119,7 +120,8 @@ def _less_regularization(settings: Settings, snippets: Snippets) -> Iterator[Adv
     if any(decays):
         less = [float(f"{decay / 10:.3g}") for decay in decays]
         yield step(
-            f"a tenth of the weight decay: at most {max(less):g} instead of {max(decays):g}",
+            f"a tenth of the weight decay: at most {written(max(less))} instead of "
+            f"{written(max(decays))}",
             _SOURCE,
             snippets.decay(*less),
         )

@@ -30,14 +30,14 @@ def test_fires_on_one_layer_under_strong_decay() -> None:
     assert (found.severity, found.confidence) == ("note", "medium")
     assert found.measured == Measured(name="recurrent_decay", value=1e-3, worse="higher")
     assert found.message == (
-        "lstm is the only recurrent layer, under a recurrent decay of 0.001, no less than 0.001"
+        "lstm is the only recurrent layer, under a recurrent decay of 1e-3, no less than 1e-3"
     )
 
 
 def test_a_second_layer_then_less_decay() -> None:
     stack, less = fires(RULE, under()).advice
     assert stack.snippet.count("LSTM(") == 2
-    assert "recurrent kernel: 0.0001" in less.text
+    assert "recurrent kernel: 1e-4" in less.text
     for part in ("kernel", "recurrent", "bias"):
         # The kernel keeps its own, the bias gets no more than R.
         assert f"{part}_regularizer=keras.regularizers.L2(1e-4)" in less.snippet

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from rule_reports import HEALTHY, fires, layer, norms, quiet, report, skips, span, synthetic
 
+from rnndiag import decays
 from rnndiag.measurements.lyapunov import Lyapunov
 from rnndiag.records import Finding, LayerSettings, Measured, Setting, Settings, Skipped
 
@@ -144,7 +145,7 @@ def test_higher_decay_is_ten_times_what_is_known(now: float, advised: float) -> 
     own = LayerSettings(recurrent_decay=Setting(value=now, source="config"))
     known = Settings(layers={"lstm": own})
     found = fires(RULE, report(layer(measurements=growing(20)), settings=known))
-    assert f"{advised:g} on the recurrent kernel" in texts(found)
+    assert f"{decays.written(advised)} on the recurrent kernel" in texts(found)
 
 
 def test_biases_are_bounded_where_they_dominate() -> None:
@@ -154,7 +155,7 @@ def test_biases_are_bounded_where_they_dominate() -> None:
     above = {**growing(20), "preactivation_budget": replace(healthy, bias=0.505)}
     found = texts(fires(RULE, report(layer(measurements=above))))
     # Half of ‖b‖ = 2; ‖K‖ = 8 is near enough to ‖R‖ = 10 for the same decay.
-    assert "by 0.0001 and no more than either kernel" in found
+    assert "by 1e-4 and no more than either kernel" in found
     assert "norm at 1 (2 now)" in found
     unknown = {**growing(20), "preactivation_budget": Skipped(reason="all are zero")}
     assert "decay the biases" not in texts(fires(RULE, report(layer(measurements=unknown))))

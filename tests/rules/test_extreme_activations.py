@@ -81,7 +81,7 @@ def test_decays_are_fitted_to_the_kernels() -> None:
     budget = {"preactivation_budget": leading("recurrent"), "weight_norms": norms(kernel=2.0)}
     first = fires(RULE, report(extreme(0.3, **budget))).advice[0]
     # ‖K‖ is a fifth of ‖R‖ = 10.
-    assert "2e-05 on the kernel, 0.0001 on the recurrent kernel" in first.text
+    assert "2e-5 on the kernel, 1e-4 on the recurrent kernel" in first.text
 
 
 def test_what_the_inputs_reach_is_said() -> None:
@@ -89,6 +89,19 @@ def test_what_the_inputs_reach_is_said() -> None:
     scale = InputScale(means=(0.0,), deviations=(90.0,), largest=(312.7,))
     made = replace(made, probe=replace(made.probe, inputs=(scale, replace(scale, largest=(1.0,)))))
     assert any("reach 313 in the probe" in step.text for step in fires(RULE, made).advice)
+
+
+@pytest.mark.parametrize(("largest", "advised"), [(1.0, False), (1.1, True)])
+def test_inputs_that_reach_no_further_than_one_are_left_alone(
+    largest: float, advised: bool
+) -> None:
+    """One-hot symbols: scaled to variance 1 they would push all the harder."""
+    made = report(extreme(0.3))
+    scale = InputScale(means=(0.05,), deviations=(0.22,), largest=(largest,))
+    made = replace(made, probe=replace(made.probe, inputs=(scale,)))
+    texts = [step.text for step in fires(RULE, made).advice]
+    assert any("scale the inputs" in text for text in texts) == advised
+    assert any("normalize around" in text for text in texts)
 
 
 def test_a_layer_that_others_feed_is_normalized_instead() -> None:

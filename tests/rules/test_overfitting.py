@@ -118,7 +118,7 @@ def test_the_steps_are_those_of_the_document_in_its_order() -> None:
     assert said.splitlines() == [
         "recurrent dropout of 0.2; if that helps 0.4 then 0.5",
         "dropout of 0.3 between layers, up to 0.5",
-        "weight decay of 0.0001",
+        "weight decay of 1e-4",
         "more training data",
         "a smaller network: 32 units instead of 64",
     ]
@@ -128,7 +128,7 @@ def test_known_regularization_gets_the_next_rung() -> None:
     settings = of_layer(recurrent_dropout=0.2, kernel_decay=1e-4, recurrent_decay=0.0)
     found = fires(RULE, trained((1.0, 0.5, 0.4), RISING, settings))
     assert "recurrent dropout of 0.4 (now 0.2); if that helps 0.5" in texts(found)
-    assert "weight decay of 0.001 (now 0.0001)" in texts(found)
+    assert "weight decay of 1e-3 (now 1e-4)" in texts(found)
     assert "recurrent_dropout=0.4" in found.advice[0].snippet
 
 

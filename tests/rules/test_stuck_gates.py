@@ -111,7 +111,7 @@ def test_biases_that_dominate_are_decayed_first() -> None:
     first = fires(RULE, report(stuck(measurements=budget, input=0.5))).advice[0]
     assert first.source == "A: what to do 9"
     # ‖K‖ = 8 and ‖R‖ = 10: the kernel's 8e-5, rounded, is the smaller of the two.
-    assert "decay the biases too, by 0.0001" in first.text
+    assert "decay the biases too, by 1e-4" in first.text
 
 
 def test_no_decay_for_biases_that_are_not_there() -> None:

@@ -94,7 +94,7 @@ def test_known_regularization_is_taken_back_first() -> None:
     assert texts(found).splitlines()[:3] == [
         "half the recurrent dropout: 0.2 instead of 0.4",
         "half the dropout on the inputs: 0.25 instead of 0.5",
-        "a tenth of the weight decay: at most 0.0001 instead of 0.001",
+        "a tenth of the weight decay: at most 1e-4 instead of 1e-3",
     ]
     assert "recurrent_dropout=0.2" in found.advice[0].snippet
     assert "kernel_regularizer=keras.regularizers.L2(1e-4)" in found.advice[2].snippet

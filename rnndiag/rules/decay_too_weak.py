@@ -1,0 +1,144 @@
+"""The weights are decayed, and their norm did not fall all the same.
+
+What it means
+    A weight decay is known to have been at work, but from the first checkpoint of the series to
+    the last the norm of the matrix grew, or stayed as it was.
+
+Why it matters
+    Decay is there to keep weights small. If the norm does not move, either the loss pulls as hard
+    the other way, which may be just right, or the value is too small to count. Then the network
+    is as good as undecayed, and comparing runs with and without decay compares nothing.
+
+What to do
+    1. Look at the validation loss first: if it does not rise, there may be nothing to mend.
+    2. Else try ten times the decay, and track the norms again.
+    3. Above 1e-2, rather bound the weights than decay them still more.
+
+ELI5
+    You pull the plug of the bathtub, but the tap stays open, and the water does not get any
+    lower. Perhaps that is what you want, a tub that stays full. If not, open the drain wider.
+
+Sources
+    - A: weight norm tracking
+    - A: what to do 1
+    - A: introspection
+    - A: weight constraints
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rnndiag import decays
+from rnndiag.records import Advice, LayerReport, LayerSettings, Series, Settings, Skipped
+from rnndiag.rules._advice import percent
+from rnndiag.rules._growth import Matrix, courses
+from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
+from rnndiag.snippets.base import Snippets
+
+if TYPE_CHECKING:
+    from rnndiag.measurements.weight_norms import WeightNorms
+
+RULE = Rule(code="RNN305", severity="note", rests_on="weights")
+_LARGEST = 1e-2
+"""More than this is out of the range that RNN404 accepts."""
+
+
+class Cuts(Thresholds):
+    """How far a norm has to fall."""
+
+    fall = Cut(0.02, "of the first norm", "own cut: less is no fall to speak of")
+
+
+def check(
+    layer: LayerReport,
+    series: Series,
+    norms: WeightNorms,
+    own: LayerSettings,
+    settings: Settings,
+    snippets: Snippets,
+    cuts: Cuts,
+) -> Fired | Skipped | None:
+    """‖K‖ or ‖R‖ no lower at the end of the series than at its beginning, although decayed."""
+    found = courses(layer, series)
+    if isinstance(found, Skipped):
+        return found
+    kernels = found.kernels(own)
+    decayed = [matrix for matrix in kernels if matrix.decay]
+    if not decayed:
+        return _none(kernels)
+    still = [matrix for matrix in decayed if matrix.course.factor > 1 - cuts.fall]
+    if not still:
+        return None
+    return Fired(
+        message=f"although decayed, {' and '.join(map(_told, still))}: no fall by {cuts.fall:.0%}",
+        # Where the loss pulls as hard the other way, it looks the same.
+        confidence="medium",
+        evidence={
+            "kernel_decay": kernels[0].decay,
+            "recurrent_decay": kernels[1].decay,
+            "kernel_growth": found.kernel.factor,
+            "recurrent_growth": found.recurrent.factor,
+            "checkpoints": found.checkpoints,
+        },
+        measured=worse("growth", max(matrix.course.factor for matrix in still)),
+        advice=tuple(_advice(layer, norms, still, settings, snippets)),
+    )
+
+
+def _none(kernels: Sequence[Matrix]) -> Skipped:
+    if any(matrix.decay is None for matrix in kernels):
+        return Skipped(reason="the file does not tell of weight decay: give --context FILE.toml")
+    return Skipped(reason="neither kernel is decayed")
+
+
+def _told(matrix: Matrix) -> str:
+    return f"the {matrix.name} went from {matrix.course.text}"
+
+
+# ---------------------------------------------------------------- advice
+
+
+def _advice(
+    layer: LayerReport,
+    norms: WeightNorms,
+    still: Sequence[Matrix],
+    settings: Settings,
+    snippets: Snippets,
+) -> Iterator[Advice]:
+    decay = max(matrix.decay or 0 for matrix in still)
+    yield step(
+        f"leave it if validation loss does not rise{_alone(decay, settings)}",
+        "A: introspection",
+    )
+    if decay < _LARGEST:
+        fit = decays.fitted(norms, min(10 * decay, _LARGEST))
+        yield step(
+            f"else ten times as much: {decays.written(fit.kernel)} on the kernel, "
+            f"{decays.written(fit.recurrent)} on the recurrent kernel ({fit.reason})",
+            "A: weight norm tracking",
+            snippets.decay(fit.kernel, fit.recurrent, fit.bias),
+        )
+        return
+    column = norms.rms_recurrent * (layer.hidden_size or 1) ** 0.5
+    yield step(
+        f"else keep the norm of each column of both kernels below {column / 2:.2g} (the "
+        f"recurrent kernel's have {column:.2g} now): more decay than {decays.written(decay)} is "
+        "out of the range of both documents",
+        "A: weight constraints",
+        snippets.constraint(float(f"{column / 2:.2g}")),
+    )
+
+
+def _alone(decay: float, settings: Settings) -> str:
+    """What decoupled decay takes off by itself over the training, where all of that is known."""
+    way, rate, steps = settings.decoupled, settings.learning_rate, settings.steps
+    if not (way and way.value and rate and steps):
+        return ""
+    share = -math.expm1(-rate.value * decay * steps.value)
+    return (
+        f"; by itself the decay takes {percent(share)} off in {steps.value} updates at a "
+        f"learning rate of {rate.value:g}"
+    )

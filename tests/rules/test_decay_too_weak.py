@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from rule_reports import fires, quiet, skips
+from rule_settings import checkpoints, decayed, trained
+
+from rnndiag.records import Series
+
+RULE = "RNN305"
+GROWING = checkpoints((8, 10, 12), (10, 11, 12), (1, 1, 1))
+
+
+def test_fires_where_decayed_norms_grow() -> None:
+    found = fires(RULE, trained(decayed(1e-4, 1e-4, 0.0), series=GROWING))
+    assert (found.severity, found.confidence) == ("note", "medium")
+    assert "the kernel went from 8 to 12 (+50.0%)" in found.message
+    assert "the recurrent kernel went from 10 to 12 (+20.0%)" in found.message
+    assert found.measured is not None
+    assert (found.measured.name, found.measured.value) == ("growth", pytest.approx(1.5))
+
+
+@pytest.mark.parametrize("last", [49.0, 20.0, 0.1])
+def test_quiet_where_both_fell_by_a_fiftieth_or_more(last: float) -> None:
+    series = checkpoints((50, 60, last), (50, 60, last))
+    quiet(RULE, trained(decayed(1e-4, 1e-4), series=series))
+
+
+def test_fires_just_short_of_a_fall() -> None:
+    series = checkpoints((8, 9, 7.85), (8, 9, 4))
+    found = fires(RULE, trained(decayed(1e-4, 1e-4), series=series))
+    assert "recurrent" not in found.message
+    assert "(-1.9%)" in found.message
+
+
+def test_only_what_is_decayed_is_judged() -> None:
+    found = fires(RULE, trained(decayed(1e-4, 0.0), series=GROWING))
+    assert "recurrent" not in found.message
+    falling = checkpoints((8, 7, 6), (10, 11, 12))
+    quiet(RULE, trained(decayed(1e-4, 0.0), series=falling))
+    quiet(RULE, trained(decayed(1e-4), series=falling))
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        (decayed(), "--context"),
+        (decayed(0.0), "--context"),
+        (decayed(0.0, 0.0), "neither kernel is decayed"),
+    ],
+)
+def test_skipped_without_a_decay(own: object, reason: str) -> None:
+    assert reason in skips(RULE, trained(own, series=GROWING))  # type: ignore[arg-type]
+
+
+def test_skipped_without_enough_checkpoints() -> None:
+    own = decayed(1e-4, 1e-4)
+    assert "--series" in skips(RULE, trained(own))
+    assert "3" in skips(RULE, trained(own, series=checkpoints((8, 9), (8, 9))))
+
+
+def test_ten_times_the_decay_comes_next() -> None:
+    found = fires(RULE, trained(decayed(1e-4, 1e-4), series=GROWING))
+    assert found.advice[0].snippet == ""
+    assert "1e-3 on the kernel, 1e-3 on the recurrent kernel" in found.advice[1].text
+    assert "L2(1e-3)" in found.advice[1].snippet
+
+
+def test_the_larger_of_two_decays_is_raised() -> None:
+    found = fires(RULE, trained(decayed(1e-5, 1e-4), series=GROWING))
+    assert "1e-3 on the kernel, 1e-3 on the recurrent kernel" in found.advice[1].text
+
+
+def test_above_the_documents_range_a_bound_comes_next() -> None:
+    found = fires(RULE, trained(decayed(1e-2, 1e-2), series=GROWING))
+    # Columns of R: an RMS of .11 over √64 entries is .88, half of it .44.
+    assert "below 0.44" in found.advice[1].text
+    assert "MaxNorm(0.44)" in found.advice[1].snippet
+
+
+def test_what_decoupled_decay_takes_off_alone_is_said_where_it_is_known() -> None:
+    network = {"decoupled": True, "learning_rate": 1e-3, "steps": 20_000}
+    found = fires(RULE, trained(decayed(1e-3, 1e-3), series=GROWING, **network))
+    share = 1 - math.exp(-1e-3 * 1e-3 * 20_000)
+    assert f"takes {100 * share:.3g}% off in 20000 updates" in found.advice[0].text
+
+
+@pytest.mark.parametrize("missing", ["decoupled", "learning_rate", "steps"])
+def test_it_is_not_said_where_one_of_them_is_not_known(missing: str) -> None:
+    network = {"decoupled": True, "learning_rate": 1e-3, "steps": 20_000}
+    del network[missing]
+    found = fires(RULE, trained(decayed(1e-3, 1e-3), series=GROWING, **network))
+    assert "takes" not in found.advice[0].text
+
+
+def test_a_series_of_another_layer_is_no_evidence() -> None:
+    other: Series = checkpoints((8, 9, 10), (8, 9, 10), name="gru/forward")
+    assert "this layer" in skips(RULE, trained(decayed(1e-4, 1e-4), series=other))
