@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types readme readme-check samples clean
+.PHONY: demo test check lint types readme readme-check samples published clean
 
 demo: $(READY)  ## Inspect a sample: the whole job on one screen
 	$(BIN)/rnndiag inspect samples/recall_chrono.pt --probe samples/recall_chrono.probe.npz
@@ -29,6 +29,10 @@ readme-check: $(READY)
 
 samples: $(READY)  ## Train the samples again (minutes)
 	$(BIN)/python samples/train.py
+
+published: $(READY)  ## Fetch the published checkpoints and write the reports on them again (minutes)
+	$(BIN)/python -m tests.published.fetch build/published
+	$(BIN)/python -m tests.published.write_reports build/published
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
