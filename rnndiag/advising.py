@@ -1,22 +1,38 @@
-"""The whole story of advice: a checkpoint becomes a judged report.
+"""The whole story of advice: checkpoints become judged reports.
 
     measure, or read what was measured → what else is known → judge → baseline
 
-A saved report is judged without the checkpoint and without torch.
+A saved report is judged without its checkpoint and without torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rnndiag import baselines, histories, judging, saved_report, settings
 from rnndiag import context as contexts
 from rnndiag import trials as tried
-from rnndiag.errors import RnndiagError
+from rnndiag.baselines import Baseline
+from rnndiag.context import Context
+from rnndiag.errors import RnndiagError, UnreadableCheckpoint
 from rnndiag.progress import Progress, silent
-from rnndiag.records import History, Options, Outcome, Policy, Report, Series, Unread
+from rnndiag.records import (
+    History,
+    Options,
+    Outcome,
+    Policy,
+    Report,
+    Series,
+    Settings,
+    Trials,
+    Unread,
+)
+
+_HEAD = 64
+"""Bytes that tell JSON from the formats of checkpoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,56 +50,110 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One checkpoint, or one saved report, and all that is chosen about it."""
+    """All that is chosen about one checkpoint."""
 
-    path: str
     options: Options = field(default_factory=Options)
     policy: Policy = field(default_factory=Policy)
     evidence: Evidence = field(default_factory=Evidence)
 
 
-def advise_all(cases: Sequence[Case], progress: Progress = silent) -> Outcome:
-    """The judged report of every case. One case that fails raises; of several it is told.
+Choose = Callable[[str], Case]
+"""What is chosen about the checkpoint with a path; of a saved report that is the recorded one."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One report to come, and all that it takes."""
+
+    path: str
+    case: Case
+    measured: Report | None
+    """What was measured before; None where the checkpoint is to be measured."""
+    context: Context | None
+    trials: Trials | None
+    baseline: Baseline | None
+    history: History | None
+
+
+def advise(paths: Sequence[str], choose: Choose, progress: Progress = silent) -> Outcome:
+    """The judged report of every checkpoint; of saved reports all that are in the file.
+
+    Options and evidence that cannot be used raise before any work, and so does a checkpoint
+    that is the only one. Of several, one that cannot be read is told beside the reports.
     Raises `rnndiag.errors.RnndiagError`.
     """
+    failed: list[tuple[str, RnndiagError]] = []
+    sources: dict[str, Outcome | None] = {}
+    for path in paths:
+        with _noting(path, failed):
+            sources[path] = saved(path)
+    jobs = [job for path, outcome in sources.items() for job in _jobs(path, outcome, choose)]
     reports: list[Report] = []
-    unread: list[Unread] = []
-    for place, case in enumerate(cases):
-        try:
-            reports += advise(case, _part(progress, place, len(cases)))
-        except RnndiagError as error:
-            if len(cases) == 1:
-                raise
-            unread.append(Unread(path=case.path, message=error.message, hint=error.hint))
-    return Outcome(reports=tuple(reports), unread=tuple(unread))
+    for place, job in enumerate(jobs):
+        with _noting(job.path, failed):
+            reports.append(_judged(job, _part(progress, place, len(jobs))))
+    before = [unread for outcome in sources.values() if outcome for unread in outcome.unread]
+    if len(failed) == 1 and not reports and not before:
+        raise failed[0][1]
+    now = [Unread(path=path, message=error.message, hint=error.hint) for path, error in failed]
+    return Outcome(reports=tuple(reports), unread=(*before, *now))
 
 
-def advise(case: Case, progress: Progress = silent) -> Iterator[Report]:
-    """The judged reports of one case: a file of saved reports may hold several."""
-    evidence, policy = case.evidence, case.policy
-    # All of them are read before the work, so that a misspelt name costs no minute.
-    context = contexts.read(evidence.context) if evidence.context else None
-    trials = tried.read(evidence.trials) if evidence.trials else None
-    baseline = baselines.read(evidence.baseline) if evidence.baseline else None
-    history = _history(evidence)
-    judging.check(policy)
-    for measured in _measured(case, progress):
-        series = _series(case, progress) or measured.series
-        report = replace(measured, history=history or measured.history, series=series)
-        report = replace(report, settings=settings.gather(report, context))
-        report = judging.judge(report, policy, trials)
-        yield baselines.mark(report, baseline, policy) if baseline else report
+def saved(path: str) -> Outcome | None:
+    """What ``--format json`` has put into the file; None where it is something else.
+
+    Raises `UnreadableCheckpoint` for JSON of other kinds.
+    """
+    place = Path(path)
+    if saved_report.recognises(place):
+        return saved_report.read_outcome(place)
+    if _is_json(place):
+        hint = "give the checkpoint itself; losses go to --history, settings tried to --trials"
+        raise UnreadableCheckpoint(f"{path}: is JSON, but no report of rnndiag's", hint)
+    return None
 
 
-def _measured(case: Case, progress: Progress) -> Iterator[Report]:
-    path = Path(case.path)
-    if saved_report.recognises(path):
-        yield from saved_report.read(path)
-        return
-    from rnndiag import pipeline
+def _is_json(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    # safetensors begin with a length, which has zeros in it, before their JSON.
+    return b"\0" not in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"["))
 
-    yield pipeline.inspect(case.path, case.options, progress).report
+
+@contextmanager
+def _noting(path: str, failed: list[tuple[str, RnndiagError]]) -> Iterator[None]:
+    """Note what is wrong with one checkpoint, and go on to the next."""
+    try:
+        yield
+    except RnndiagError as error:
+        failed.append((path, error))
+
+
+# ---------------------------------------------------------------- before the work
+
+
+def _jobs(path: str, outcome: Outcome | None, choose: Choose) -> list[_Job]:
+    if outcome is None:
+        return [_job(path, choose(path), None)]
+    reports = [(report.checkpoint.path, report) for report in outcome.reports]
+    return [_job(path, choose(path), report) for path, report in reports]
+
+
+def _job(path: str, case: Case, measured: Report | None) -> _Job:
+    """All evidence is read before the work, so that a misspelt name costs no minute."""
+    evidence = case.evidence
+    judging.check(case.policy)
+    return _Job(
+        path=path,
+        case=case,
+        measured=measured,
+        context=contexts.read(evidence.context) if evidence.context else None,
+        trials=tried.read(evidence.trials) if evidence.trials else None,
+        baseline=baselines.read(evidence.baseline) if evidence.baseline else None,
+        history=_history(evidence),
+    )
 
 
 def _history(evidence: Evidence) -> History | None:
@@ -92,17 +162,45 @@ def _history(evidence: Evidence) -> History | None:
     return histories.read(evidence.history, evidence.train_column, evidence.val_column)
 
 
-def _series(case: Case, progress: Progress) -> Series | None:
-    """The norms of earlier checkpoints; the one that is judged is the last of them."""
-    if not case.evidence.series:
+# ---------------------------------------------------------------- the work
+
+
+def _judged(job: _Job, progress: Progress) -> Report:
+    report = job.measured or _measured(job, progress)
+    series = _series(job, progress) or report.series
+    report = replace(report, history=job.history or report.history, series=series)
+    report = replace(report, settings=_settings(report, job.context))
+    report = judging.judge(report, job.case.policy, job.trials)
+    return baselines.mark(report, job.baseline, job.case.policy) if job.baseline else report
+
+
+def _measured(job: _Job, progress: Progress) -> Report:
+    from rnndiag import pipeline
+
+    return pipeline.inspect(job.path, job.case.options, progress).report
+
+
+def _settings(report: Report, context: Context | None) -> Settings:
+    """What is known of the training; a saved report knows what an earlier context has told."""
+    if context is None and report.settings is not None:
+        return report.settings
+    return settings.gather(report, context)
+
+
+def _series(job: _Job, progress: Progress) -> Series | None:
+    """The norms of earlier checkpoints and of the one that is judged."""
+    earlier = job.case.evidence.series
+    if not earlier:
         return None
     from rnndiag import series
 
-    return series.read((*case.evidence.series, case.path), case.options, progress)
+    # The checkpoint of a saved report need not be there any more.
+    last = [job.path] if Path(job.path).exists() else []
+    return series.read([*earlier, *last], job.case.options, progress)
 
 
 def _part(progress: Progress, place: int, count: int) -> Progress:
-    """The share of the work that one of several cases is."""
+    """The share of the work that one of several checkpoints is."""
     if count == 1:
         return progress
     return lambda what, done: progress(f"{place + 1} of {count}: {what}", (place + done) / count)

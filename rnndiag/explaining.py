@@ -1,42 +1,50 @@
-"""The catalogue of rules and each rule's explanation, all from the rules' own docstrings."""
+"""The catalogue of rules and each rule's explanation, all from the rules' own docstrings.
+
+The text is laid out here and not by rich: loading that takes longer than all the rest.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
 from rnndiag import rules
 from rnndiag.rules import _docs
 from rnndiag.rules._documents import TITLES
-from rnndiag.rules.base import HEADINGS, Thresholds
+from rnndiag.rules.base import HEADINGS, Cut, Thresholds
 
 ELI5, SOURCES = HEADINGS[-2:]
+_WIDEST = 96
+"""Columns of prose: longer lines are hard to read."""
+_BOLD, _DIM = "1", "2"
+"""Codes of terminals (ECMA-48, SGR)."""
+_MARK = re.compile(r"(?:-|\d+\.) ")
+"""What the items of a list begin with."""
 
 
 def rule_table(*, width: int, color: bool) -> str:
     """Every rule in a line or two, by family."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("rule", "severity", "name and what it finds"):
-        table.add_column(column)
-    family = ""
-    for code, module in rules.catalogue().items():
-        if module.RULE.family != family:
-            family = module.RULE.family
-            table.add_row("", "", Text(family, "bold"))
-        what = Text.assemble((rules.name_of(module), "bold"), f": {_docs.of(module).summary}")
-        table.add_row(code, module.RULE.severity, what)
-    return _rendered(table, width=width, color=color)
+    lines: list[str] = []
+    for family, own in groupby(rules.catalogue().items(), lambda item: item[1].RULE.family):
+        lines += ["", _styled(family, _BOLD, color)]
+        for code, module in own:
+            name, summary = rules.name_of(module), _docs.of(module).summary
+            head = f"{code}  {module.RULE.severity:<7}  "
+            row = _wrapped(f"{name}: {_small(summary)}", width, head)
+            lines += [row[0].replace(name, _styled(name, _BOLD, color), 1), *row[1:]]
+    lines += ["", "`rnndiag explain RULE` says more of one, `--eli5` in the simplest words."]
+    return _text(lines[1:])
 
 
 def rule_json() -> str:
     """Every rule with its thresholds and explanation."""
     found = [_data(code, module) for code, module in rules.catalogue().items()]
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(found, indent=2) + "\n"
 
 
 def rule_markdown() -> str:
@@ -44,7 +52,7 @@ def rule_markdown() -> str:
     rows = ["| rule | name | severity | finds | sources |", "|---|---|---|---|---|"]
     for code, module in rules.catalogue().items():
         doc = _docs.of(module)
-        cited = "; ".join(source for source in doc.sources if source[0] in TITLES)
+        cited = "; ".join(source for source in doc.sources if _document(source))
         name, severity = rules.name_of(module), module.RULE.severity
         rows.append(f"| {code} | `{name}` | {severity} | {doc.summary} | {cited} |")
     return "\n".join(rows) + "\n"
@@ -52,41 +60,57 @@ def rule_markdown() -> str:
 
 def explanation(code: str, *, eli5: bool, width: int, color: bool) -> str:
     """One rule's docstring and thresholds; with `eli5` for everyone."""
-    from rich.console import Group
-
-    module = rules.catalogue()[code]
-    return _rendered(Group(*_parts(code, module, eli5)), width=min(width, 96), color=color)
-
-
-def _parts(code: str, module: ModuleType, eli5: bool) -> Iterator[Any]:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    doc = _docs.of(module)
-    yield Text(f"{code} {rules.name_of(module)}: {doc.summary}", "bold")
-    rule = module.RULE
-    yield Text(f"{rule.family}; {rule.severity} where the numbers do not tell otherwise", "dim")
+    module, width = rules.catalogue()[code], min(width, _WIDEST)
+    doc, rule = _docs.of(module), module.RULE
+    title = _wrapped(f"{code} {rules.name_of(module)}: {_small(doc.summary)}", width)
+    usual = f"{rule.family}; {rule.severity}, where the numbers do not tell otherwise"
+    lines = [_styled(line, _BOLD, color) for line in title]
+    lines += [_styled(line, _DIM, color) for line in _wrapped(usual, width)]
     if eli5:
-        yield Text(f"\n{doc.sections[ELI5]}")
-        return
-    for heading in HEADINGS:
-        if heading == ELI5:
-            continue
-        yield Text(f"\n{heading}", "bold")
-        yield Padding(Text(doc.sections[heading].strip()), (0, 0, 0, 2))
-        if heading == SOURCES:
-            titles = [f"{key} is {title}." for key, title in TITLES.items()]
-            yield Padding(Text(" ".join(titles), "dim"), (0, 0, 0, 2))
-    cuts = getattr(module, "Cuts", Thresholds).cuts()
-    if cuts:
-        yield Text("\nThresholds", "bold")
+        return _text([*lines, "", *_prose(doc.sections[ELI5], width)])
+    parts = {heading: list(_prose(doc.sections[heading], width, "  ")) for heading in HEADINGS}
+    del parts[ELI5]
+    parts[SOURCES] = list(_sources(doc.sources, width))
+    parts[f"Thresholds: --threshold {code}.NAME=N"] = list(_thresholds(_cuts(module), width))
+    for heading, body in parts.items():
+        if body:
+            lines += ["", _styled(heading, _BOLD, color), *body]
+    return _text(lines)
+
+
+# ---------------------------------------------------------------- parts of an explanation
+
+
+def _sources(sources: Sequence[str], width: int) -> Iterator[str]:
+    """Each document with its sections, then each paper."""
+    for key, title in TITLES.items():
+        sections = [own.removeprefix(f"{key}: ") for own in sources if _document(own) == key]
+        if sections:
+            yield from _wrapped(f"{key}, {title}: {', '.join(sections)}", width, "  - ")
+    for paper in (own for own in sources if _document(own) is None):
+        yield from _wrapped(paper, width, "  - ")
+
+
+def _document(source: str) -> str | None:
+    """The document that a source is a section of; None for papers."""
+    return next((key for key in TITLES if source.startswith(f"{key}: ")), None)
+
+
+def _thresholds(cuts: Mapping[str, Cut], width: int) -> Iterator[str]:
+    """Each threshold with its default, and below that where the number comes from."""
+    room = max(map(len, cuts), default=0)
     for name, cut in cuts.items():
-        yield Padding(Text(f"{name} = {cut.default:g} {cut.unit} ({cut.source})"), (0, 0, 0, 2))
+        yield from _wrapped(f"{cut.default:g} {cut.unit}", width, f"  {name:<{room}}  ")
+        yield from _wrapped(cut.source, width, " " * (room + 4))
+
+
+def _cuts(module: ModuleType) -> dict[str, Cut]:
+    found: dict[str, Cut] = getattr(module, "Cuts", Thresholds).cuts()
+    return found
 
 
 def _data(code: str, module: ModuleType) -> dict[str, Any]:
     doc = _docs.of(module)
-    cuts = getattr(module, "Cuts", Thresholds).cuts()
     return {
         "code": code,
         "name": rules.name_of(module),
@@ -98,23 +122,45 @@ def _data(code: str, module: ModuleType) -> dict[str, Any]:
         "sources": list(doc.sources),
         "thresholds": [
             {"name": name, "default": cut.default, "unit": cut.unit, "source": cut.source}
-            for name, cut in cuts.items()
+            for name, cut in _cuts(module).items()
         ],
     }
 
 
-def _rendered(content: Any, *, width: int, color: bool) -> str:
-    """Rich content as text; plain where there is no terminal."""
-    import io
+# ---------------------------------------------------------------- layout
 
-    from rich.console import Console
 
-    stream = io.StringIO()
-    console = Console(
-        file=stream,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-    )
-    console.print(content, highlight=False, emoji=False, markup=False)
-    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+def _prose(text: str, width: int, indent: str = "") -> Iterator[str]:
+    """Paragraphs and lists, the items of a list hanging from their marks."""
+    # Docstrings set code in two backticks; for a reader one is enough.
+    for paragraph in text.strip().replace("``", "`").splitlines():
+        mark = _MARK.match(paragraph)
+        head = mark.group() if mark else ""
+        yield from _wrapped(paragraph[len(head) :], width, indent + head)
+
+
+def _wrapped(text: str, width: int, head: str = "") -> list[str]:
+    """`text` behind `head`, in lines of `width` that begin where it begins."""
+    below = " " * len(head)
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=head,
+        subsequent_indent=below,
+        # Names and options stay whole: they are to be copied.
+        break_on_hyphens=False,
+        break_long_words=False,
+    ) or [head.rstrip()]
+
+
+def _small(summary: str) -> str:
+    """A summary within a sentence; what begins with a name (RNN, L2) stays as it is."""
+    return summary if summary[1:2].isupper() else summary[:1].lower() + summary[1:]
+
+
+def _styled(text: str, code: str, color: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if color else text
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

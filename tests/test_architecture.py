@@ -128,7 +128,18 @@ def test_only_figures_import_matplotlib_and_only_the_cli_imports_click() -> None
             assert not users or owner in str(path.relative_to(PACKAGE)), path
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["inspect", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["inspect", "--help"],
+        ["advise", "--help"],
+        ["rules"],
+        ["explain", "RNN101"],
+    ],
+    ids=" ".join,
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

@@ -130,7 +130,11 @@ EXAMPLE = configuration.__doc__.partition("::\n")[2].partition("\nIn pyproject")
 
 
 def test_the_documented_example(here: Path) -> None:
-    text = EXAMPLE.replace("vanishing-gradient", "short-span").replace("RNN412", "RNN201")
+    text = (
+        EXAMPLE.replace("vanishing-gradient", "short-span")
+        .replace("RNN412", "RNN201")
+        .replace("warning = 12", "span = 12")
+    )
     assert read(text) == Configuration(
         source="rnndiag.toml",
         checkpoints=(
@@ -466,7 +470,7 @@ def test_thresholds_of_the_command_line() -> None:
 def test_no_thresholds(item: str) -> None:
     with pytest.raises(BadOption, match=f"--threshold {item}: ") as caught:
         parse_thresholds([item])
-    assert "RNN101.span=12" in caught.value.hint
+    assert "RNN101.warning=12" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,25 @@ from rnndiag.cli.writing import complain
 from rnndiag.errors import RnndiagError
 
 INTERNAL_ERROR = 2
+INTERRUPTED = 130
+"""What shells give a program that Ctrl-C ended; click's own 1 would mean findings."""
 
 
 class _Commands(click.Group):
     """Turns every error into one message and the documented status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a user meets them."""
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            complain("interrupted", "")
+            ctx.exit(INTERRUPTED)
         except RnndiagError as error:
             if ctx.params["debug"]:
                 raise

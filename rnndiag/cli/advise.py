@@ -2,65 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from rnndiag.cli.options import EVIDENCE, OUTPUT, POLICY, PROBE, format_option, shared
+from rnndiag.cli.choosing import Chosen, choose
+from rnndiag.cli.grouping import GroupedCommand
+from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, POLICY, RUN, output
 from rnndiag.cli.writing import complain, write
+from rnndiag.errors import BadOption
 
 if TYPE_CHECKING:
     from rnndiag.advising import Case
     from rnndiag.records import Outcome
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("checkpoints", metavar="[CKPT]...", nargs=-1)
-@shared(EVIDENCE)
-@shared(POLICY)
-@shared(PROBE)
-@format_option()
-@shared(OUTPUT)
-def advise(checkpoints: tuple[str, ...], **parameters: Any) -> None:
+@INPUT
+@EVIDENCE
+@POLICY
+@output(verbose="Every step's lines to paste, all advice, and what was skipped.")
+@RUN
+@CONFIG
+def advise(checkpoints: tuple[str, ...], config: Path | None, **parameters: Any) -> None:
     """Judge each CKPT by every rule, and say what to try.
 
-    CKPT may also be a report that was saved with --format json: it is judged again, without
-    its checkpoint. With no CKPT, those of [tool.rnndiag] or rnndiag.toml are judged.
+    With no CKPT, those of rnndiag.toml or [tool.rnndiag] are judged.
 
-    Exit status: 0 nothing at or above --fail-on, 1 findings, 2 the file, an option or rnndiag
+    CKPT may also be a report that was saved with --format json. It is judged again in a moment,
+    without the checkpoint and without torch; what --context, --history and --series have told is
+    in it, --lag and --trials are not.
+
+    Exit status: 0 nothing at or above --fail-on, 1 findings, 2 a file, an option or rnndiag
     is at fault, 3 no recurrent layer could be analysed; of several checkpoints the highest.
     """
     from rnndiag import advising, configuration
     from rnndiag.progress import bar
 
-    ctx = click.get_current_context()
-    path = parameters.pop("config")
-    settings = configuration.load(path)
-    given = [name for name in parameters if _was_given(ctx, name)]
-    entries = configuration.checkpoints(settings, checkpoints)
-    chosen = [configuration.merged(parameters, given, settings, entry) for entry in entries]
-    cases = [_case(entry.path, own) for entry, own in zip(entries, chosen, strict=True)]
-    common = chosen[0]
+    chosen = choose(config, parameters)
+    common = chosen.about()
+    entries = configuration.checkpoints(chosen.configuration, checkpoints)
+    paths = _once([entry.path for entry in entries])
+    cases = {path: _case(chosen.about(path)) for path in paths}
     output = None if common["output"] == Path("-") else common["output"]
-    keep = common["write_baseline"]
-    _check_places(cases, output, keep)
+    _check_measured(paths, chosen.given)
+    _check_places(cases, chosen, output)
     with bar(quiet=common["quiet"]) as progress:
-        outcome = advising.advise_all(cases, progress)
+        outcome = advising.advise(paths, lambda path: _case(chosen.about(path)), progress)
     write(outcome, common["format_"], output, verbose=common["verbose"])
-    _finish(outcome, cases[0], keep)
-    ctx.exit(outcome.exit_code)
+    for unread in outcome.unread:
+        complain(unread.message, unread.hint)
+    _keep(outcome, common)
+    click.get_current_context().exit(outcome.exit_code)
 
 
-def _was_given(ctx: click.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, None)
+def _once(paths: Sequence[str]) -> list[str]:
+    """Without what was named before: patterns of a shell often overlap."""
+    found: dict[Path, str] = {}
+    for path in paths:
+        found.setdefault(Path(path).absolute(), path)
+    return list(found.values())
 
 
-def _case(path: str, chosen: Mapping[str, Any]) -> Case:
-    """One checkpoint and what was chosen about it, as records."""
+def _case(chosen: Mapping[str, Any]) -> Case:
+    """What was chosen about one checkpoint, as records."""
     from dataclasses import fields
 
     from rnndiag.advising import Case, Evidence
@@ -72,35 +80,60 @@ def _case(path: str, chosen: Mapping[str, Any]) -> Case:
         named = [own.name for own in fields(record) if own.name in renamed]
         return record(**{name: renamed[name] for name in named})
 
-    return Case(path=path, options=part(Options), policy=part(Policy), evidence=part(Evidence))
+    return Case(options=part(Options), policy=part(Policy), evidence=part(Evidence))
 
 
-def _check_places(cases: list[Case], output: Path | None, keep: Path | None) -> None:
-    """Nothing that is read may be written over; the baseline may take its own place."""
+# ---------------------------------------------------------------- before the work
+
+
+def _check_measured(paths: Sequence[str], given: Collection[str]) -> None:
+    """Raise `BadOption` where it is to be run otherwise what ran long ago."""
+    from dataclasses import fields
+
+    from rnndiag import saved_report
+    from rnndiag.records import Options
+
+    asked = [own.name for own in fields(Options) if own.name in given]
+    if asked and all(saved_report.recognises(Path(path)) for path in paths):
+        option = f"--{asked[0].replace('_', '-')}"
+        hint = "leave it out, or give the checkpoint itself"
+        raise BadOption(f"{option}: what is in {paths[0]} has been measured already", hint)
+
+
+def _check_places(cases: Mapping[str, Case], chosen: Chosen, output: Path | None) -> None:
+    """Nothing that is read may be written over, but the baseline by the next one."""
     from rnndiag.files import check_writable
 
-    inputs = [Path(case.path) for case in cases]
-    for case in cases:
-        evidence = (case.evidence.history, case.evidence.context, case.evidence.trials)
-        probes = (case.options.probe, case.options.targets)
-        inputs += [Path(place) for place in (*evidence, *probes) if place is not None]
-    check_writable([place for place in (output, keep) if place is not None], inputs=inputs)
+    read: list[str | Path | None] = [*cases, chosen.configuration.source]
+    for case in cases.values():
+        evidence, options = case.evidence, case.options
+        read += [evidence.history, evidence.context, evidence.trials, *evidence.series]
+        read += [options.probe, options.targets]
+    common = chosen.about()
+    keep, baseline = common["write_baseline"], common["baseline"]
+    for place, other in ((output, baseline), (keep, output)):
+        inputs = [Path(path) for path in (*read, other) if path is not None]
+        check_writable([place] if place is not None else [], inputs)
 
 
-def _finish(outcome: Outcome, case: Case, keep: Path | None) -> None:
-    """Keep the baseline where that is wanted, and say on stderr what the report cannot."""
+# ---------------------------------------------------------------- after it
+
+
+def _keep(outcome: Outcome, common: Mapping[str, Any]) -> None:
+    """Keep the baseline where that is wanted, else say what it has and the reports have not."""
     from rnndiag import baselines
 
-    for unread in outcome.unread:
-        complain(unread.message, unread.hint)
+    keep, baseline = common["write_baseline"], common["baseline"]
     if keep is not None:
         baselines.write(keep, outcome.reports)
-    elif case.evidence.baseline is not None:
-        known = baselines.read(case.evidence.baseline)
+        if not common["quiet"]:
+            count = sum(len(own.judgement.findings) for own in outcome.reports if own.judgement)
+            hint = f"from now on: --baseline {keep}"
+            complain(f"{keep}: findings kept as known: {count}", hint)
+    elif baseline is not None:
+        known = baselines.read(baseline)
         lost = [entry for report in outcome.reports for entry in baselines.gone(report, known)]
-        places = sorted({f"{entry.rule} {entry.layer or ''}".strip() for entry in lost})
+        places = dict.fromkeys(f"{entry.rule} {entry.layer or ''}".strip() for entry in lost)
         if places:
-            complain(
-                f"{case.evidence.baseline}: no longer found: {', '.join(places)}",
-                "the baseline can be written anew: --write-baseline FILE",
-            )
+            what = f"{baseline}: no longer found: {', '.join(places)}"
+            complain(what, f"it can be written anew: --write-baseline {baseline}")

@@ -7,18 +7,22 @@ from typing import Any
 
 import click
 
-from rnndiag.cli.options import OUTPUT, PROBE, SAVE, format_option, shared
+from rnndiag.cli.choosing import choose
+from rnndiag.cli.grouping import GroupedCommand
+from rnndiag.cli.options import CONFIG, INPUT, RUN
+from rnndiag.cli.options import output as output_options
 from rnndiag.cli.writing import write
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("checkpoint", metavar="CKPT")
-@shared(PROBE)
-@format_option(("json", "table"))
-@shared(SAVE)
-@shared(OUTPUT)
+@INPUT
+@output_options(("json", "table"), verbose="Also gates, units, norms, settings.", more=True)
+@RUN
+@CONFIG
 def inspect(
     checkpoint: str,
+    config: Path | None,
     format_: str,
     output: Path | None,
     save_arrays: Path | None,
@@ -26,15 +30,19 @@ def inspect(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Measure the recurrent layers of CKPT: spans, units, gates, norms."""
+    """Measure the recurrent layers of CKPT: spans, units, gates, norms.
+
+    The options that rnndiag.toml or [tool.rnndiag] sets for CKPT, or for all, count here as
+    well; only --format does not.
+    """
     from rnndiag import pipeline
     from rnndiag.files import check_writable
     from rnndiag.progress import bar
     from rnndiag.records import Options, Outcome
 
     output = None if output == Path("-") else output
-    chosen = Options(**options)
-    read = (checkpoint, options["probe"], options["targets"])
+    chosen = Options(**choose(config, options).about(checkpoint))
+    read = (checkpoint, chosen.probe, chosen.targets)
     check_writable(
         [path for path in (output, save_arrays) if path is not None],
         inputs=[Path(path) for path in read if path is not None],

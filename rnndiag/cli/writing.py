@@ -50,7 +50,11 @@ def on_terminal() -> bool:
 
 
 def show(text: str) -> None:
-    """To stdout; in plain characters where its encoding has no others."""
+    """To stdout; in plain characters where its encoding has no others.
+
+    A reader that has gone away (``| head``) changes nothing: the work is done, and the exit
+    status is its own. Raises `BadOption` where stdout cannot be written.
+    """
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -59,6 +63,7 @@ def show(text: str) -> None:
         click.echo(text, nl=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        # Python would complain of what is still buffered when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise BadOption(f"the report cannot be written to stdout: {error.strerror}") from error

@@ -13,7 +13,7 @@ to the file's folder::
     RNN201 = "note"
 
     [thresholds.vanishing-gradient]
-    span = 12
+    warning = 12
 
     [[checkpoint]]            # one file, or files like it, with options of its own
     path = "runs/encoder.pt"

@@ -130,14 +130,14 @@ def parse_severity(items: Iterable[str]) -> dict[str, Severity]:
 
 
 def parse_thresholds(items: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Code → threshold → value for ``RNN101.span=12``; raises `BadOption`."""
+    """Code → threshold → value for ``RNN101.warning=12``; raises `BadOption`."""
     found: dict[str, dict[str, float]] = {}
     for item in items:
         left, _, number = (part.strip() for part in item.partition("="))
         rule, _, name = left.partition(".")
         value = _number(number)
         if value is None or not name:
-            hint = "RULE.NAME=NUMBER: RNN101.span=12"
+            hint = "RULE.NAME=NUMBER: RNN101.warning=12"
             raise BadOption(f"--threshold {item}: no threshold with its number", hint)
         code = rules.find(rule)
         found.setdefault(code, {})[cut_of(code, name.replace("-", "_"))] = value
