@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rnndiag import baselines, histories, judging, saved_report, settings
-from rnndiag import context as contexts
-from rnndiag import trials as tried
-from rnndiag.baselines import Baseline
-from rnndiag.context import Context
+from rnndiag import judging
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint
+from rnndiag.evidence import context as contexts
+from rnndiag.evidence import histories, settings
+from rnndiag.evidence import trials as tried
+from rnndiag.evidence.context import Context
 from rnndiag.progress import Progress, silent
 from rnndiag.records import (
     History,
@@ -30,6 +30,9 @@ from rnndiag.records import (
     Trials,
     Unread,
 )
+from rnndiag.saved import baselines
+from rnndiag.saved import reports as saved_reports
+from rnndiag.saved.baselines import Baseline
 
 _HEAD = 64
 """Bytes that tell JSON from the formats of checkpoints."""
@@ -105,8 +108,8 @@ def saved(path: str) -> Outcome | None:
     Raises `UnreadableCheckpoint` for JSON of other kinds.
     """
     place = Path(path)
-    if saved_report.recognises(place):
-        return saved_report.read_outcome(place)
+    if saved_reports.recognises(place):
+        return saved_reports.read_outcome(place)
     if _is_json(place):
         hint = "give the checkpoint itself; losses go to --history, settings tried to --trials"
         raise UnreadableCheckpoint(f"{path}: is JSON, but no report of rnndiag's", hint)
@@ -192,11 +195,11 @@ def _series(job: _Job, progress: Progress) -> Series | None:
     earlier = job.case.evidence.series
     if not earlier:
         return None
-    from rnndiag import series
+    from rnndiag.evidence import series
 
     # The checkpoint of a saved report need not be there any more.
-    last = [job.path] if Path(job.path).exists() else []
-    return series.read([*earlier, *last], job.case.options, progress)
+    last = job.path if Path(job.path).exists() else None
+    return series.read(earlier, job.case.options, progress, last)
 
 
 def _part(progress: Progress, place: int, count: int) -> Progress:

@@ -21,8 +21,8 @@ from difflib import get_close_matches
 from typing import Literal
 
 from rnndiag.errors import BadOption
+from rnndiag.evidence.tabular import words
 from rnndiag.records import Trial, Trials
-from rnndiag.tabular import words
 
 Value = float | bool
 

@@ -90,11 +90,11 @@ def _check_measured(paths: Sequence[str], given: Collection[str]) -> None:
     """Raise `BadOption` where it is to be run otherwise what ran long ago."""
     from dataclasses import fields
 
-    from rnndiag import saved_report
     from rnndiag.records import Options
+    from rnndiag.saved import reports as saved_reports
 
     asked = [own.name for own in fields(Options) if own.name in given]
-    if asked and all(saved_report.recognises(Path(path)) for path in paths):
+    if asked and all(saved_reports.recognises(Path(path)) for path in paths):
         option = f"--{asked[0].replace('_', '-')}"
         hint = "leave it out, or give the checkpoint itself"
         raise BadOption(f"{option}: what is in {paths[0]} has been measured already", hint)
@@ -121,7 +121,7 @@ def _check_places(cases: Mapping[str, Case], chosen: Chosen, output: Path | None
 
 def _keep(outcome: Outcome, common: Mapping[str, Any]) -> None:
     """Keep the baseline where that is wanted, else say what it has and the reports have not."""
-    from rnndiag import baselines
+    from rnndiag.saved import baselines
 
     keep, baseline = common["write_baseline"], common["baseline"]
     if keep is not None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from rnndiag.outputs._grid import bullet, grid, grouped
 from rnndiag.outputs._head import print_coverage
 from rnndiag.outputs._text import counted, place
-from rnndiag.records import Finding, Judgement, NotJudged, Report
+from rnndiag.records import SEVERITIES, Finding, Judgement, NotJudged, Report
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _PLACES = 4
@@ -72,9 +72,10 @@ def _print_advice(console: Console, findings: tuple[Finding, ...], verbose: bool
     for found in findings:
         by_rule.setdefault(found.rule, []).append(found)
     shown = list(by_rule.values())
+    pasted: dict[str, str] = {}
     for group in shown if verbose else shown[:_ADVISED]:
         for found in group if verbose else group[:1]:
-            _print_steps(console, found, verbose)
+            _print_steps(console, found, pasted, verbose)
         others = [place(other) for other in group[1:]]
         if others and not verbose:
             console.print(Text(f"   -v: the same for {', '.join(others)}", "dim"))
@@ -88,21 +89,28 @@ def _print_advice(console: Console, findings: tuple[Finding, ...], verbose: bool
         console.print(Text(why, "dim"))
 
 
-def _print_steps(console: Console, found: Finding, verbose: bool) -> None:
-    """Every step; the lines to paste for the first that has any, with `verbose` for all."""
+def _print_steps(console: Console, found: Finding, pasted: dict[str, str], verbose: bool) -> None:
+    """Every step, with the lines to paste; without `verbose` only those of a fault's first step.
+
+    `pasted` has the lines that stand above already, and where: they are not repeated.
+    """
     where = place(found)
     heading = f"{found.rule} {found.name}" + (f", {where}" if where else "")
     console.print(Text(heading, _STYLES[found.severity]))
-    pasted = False
+    snippets = [advice.snippet for advice in found.advice if advice.snippet]
+    shown = snippets if verbose else snippets[: found.severity != "note"]
     for number, advice in enumerate(found.advice, 1):
         row = Table.grid(padding=(0, 1))
         row.add_row(f"{number}.", Text.assemble(advice.text, (f"  [{advice.source}]", "dim")))
         console.print(Padding(row, (0, 0, 0, 1)))
-        if advice.snippet and (verbose or not pasted):
-            pasted = True
-            # Code is never broken: a line that wraps cannot be pasted.
-            code = indent(advice.snippet, " " * 4)
-            console.print(Text(code, "green"), soft_wrap=True)
+        if advice.snippet not in shown:
+            continue
+        if advice.snippet in pasted:
+            console.print(Text(f"    # the lines of {pasted[advice.snippet]}, above", "dim"))
+            continue
+        pasted[advice.snippet] = heading
+        # Code is never broken: a line that wraps cannot be pasted.
+        console.print(Text(indent(advice.snippet, " " * 4), "green"), soft_wrap=True)
 
 
 def _print_counts(console: Console, judgement: Judgement, verbose: bool) -> None:
@@ -145,3 +153,20 @@ def _print_rest(console: Console, judgement: Judgement) -> None:
 
 def _rule(item: NotJudged) -> str:
     return f"{item.rule} {item.name}"
+
+
+def print_summary(console: Console, reports: tuple[Report, ...]) -> None:
+    """Below several checkpoints: what each of them came to."""
+    console.rule(style="dim")
+    table = grid(
+        "checkpoint", *(f"{severity}s" for severity in SEVERITIES), "first finding", "status"
+    )
+    table.columns[-2].justify = "left"
+    table.columns[0].no_wrap = False
+    for report in reports:
+        findings = report.judgement.findings if report.judgement else ()
+        own = [found for found in findings if not found.known]
+        counts = (sum(found.severity == severity for found in own) for severity in SEVERITIES)
+        first = f"{own[0].rule} {own[0].name}" if own else ""
+        table.add_row(report.checkpoint.path, *map(str, counts), first, str(report.exit_code))
+    console.print(table)

@@ -94,9 +94,9 @@ def sentence(finding: Finding) -> str:
 
 
 def evidence(finding: Finding) -> dict[str, str]:
-    """What the finding rests on, as text by its name; without what is not known."""
-    known = finding.evidence.items()
-    return {name: plain(value) for name, value in known if value is not None}
+    """What the finding rests on, as text by its name; without what is not known, or empty."""
+    texts = {name: plain(own) for name, own in finding.evidence.items() if own is not None}
+    return {name: text for name, text in texts.items() if text}
 
 
 def fingerprint(path: str, rule: str, place: str) -> str:

@@ -54,12 +54,8 @@ def _finding(finding: Finding, path: str) -> str:
 
 
 def _first(finding: Finding) -> list[str]:
-    """The first step to try, with its snippet."""
-    if not finding.advice:
-        return []
-    first = finding.advice[0]
-    lines = [f"Try first: {first.text} [{first.source}]"]
-    return [*lines, first.snippet] if first.snippet else lines
+    """The first step to try; an annotation has no room for lines to paste."""
+    return [f"Try first: {step.text} [{step.source}]" for step in finding.advice[:1]]
 
 
 def _command(name: str, path: str, title: str, message: str) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._details import print_details
-from rnndiag.outputs._findings import print_judgement
+from rnndiag.outputs._findings import print_judgement, print_summary
 from rnndiag.outputs._grid import bullet, fact_of, grid, grouped
 from rnndiag.outputs._head import print_coverage, print_head
 from rnndiag.outputs._text import (
@@ -57,6 +57,8 @@ def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
             console.rule(style="dim")
         print_head(console, report)
         (_measured if report.judgement is None else print_judgement)(console, report, verbose)
+    if len(outcome.reports) > 1 and all(report.judgement for report in outcome.reports):
+        print_summary(console, outcome.reports)
     for unread in outcome.unread:
         console.print(bullet(f"not read: {unread.message}", "red"))
     # Rich pads rows to the full width; a file or a pipe has no use for that.

@@ -59,7 +59,7 @@ def test_hostile_names_come_back_whole_and_add_no_command() -> None:
     assert found[1] == {"file": judged.PATH, "title": "RNN101 vanishing-gradient"}
     shown = judged.LAYER.translate({0x1B: "\ufffd", 0: "\ufffd", 0xDCFF: "\ufffd"})
     assert found[2].startswith(f"{shown}#1/forward: the gradient reaches 3")
-    assert found[2].endswith(judged.DECAY.snippet)
+    assert found[2].endswith(f"Try first: {judged.DECAY.text} [{judged.DECAY.source}]")
 
 
 def test_no_character_has_a_meaning_that_it_should_not() -> None:

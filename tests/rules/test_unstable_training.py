@@ -6,7 +6,7 @@ import pytest
 from rule_histories import known, trained
 from rule_reports import fires, quiet, report, skips
 
-from rnndiag import histories
+from rnndiag.evidence import histories
 from rnndiag.records import Measured, Settings
 
 RULE = "RNN603"

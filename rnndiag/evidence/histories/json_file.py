@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rnndiag import json_records, tabular
 from rnndiag.errors import BadOption
-from rnndiag.histories.base import begins_like_json, looks_like_text
+from rnndiag.evidence import json_records, tabular
+from rnndiag.evidence.histories.base import begins_like_json, looks_like_text
 
 _WRAPPERS = ("history", "log_history", "logs", "metrics", "records", "epochs")
 """Keys under which the losses stand; ``log_history`` is that of Hugging Face's trainer."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from rnndiag.evidence.settings._facts import Facts, named
+from rnndiag.evidence.settings._values import activity, constraint, l2_penalty, number
 from rnndiag.records import LayerReport, LayerSettings, Setting, Settings, TrainingFact
-from rnndiag.settings._facts import Facts, named
-from rnndiag.settings._values import activity, constraint, l2_penalty, number
 
 T = TypeVar("T")
 _SOURCE = "config"
@@ -86,16 +86,22 @@ def _truth(value: Any) -> bool | None:
 def of_torch(layer: LayerReport, network: Settings, facts: Facts) -> LayerSettings:
     """From the optimizer's parameter groups, and hyper-parameters with plain names."""
     decays = {part: _torch_decay(part, layer, network, facts) for part in MATRICES}
-    dropout = named(facts.chosen, _INPUT_DROPOUTS, number) if layer.index == 0 else None
+    outside = named(facts.chosen, _INPUT_DROPOUTS, number)
     return LayerSettings(
         kernel_decay=decays["kernel"],
         recurrent_decay=decays["recurrent"],
         bias_decay=decays["bias"],
         penalty=_torch_penalty(decays, network),
-        dropout=dropout,
+        dropout=outside if layer.index == 0 else _between_layers(layer),
         recurrent_dropout=named(facts.chosen, _RECURRENT_DROPOUTS, number),
         use_bias=_torch_bias(layer),
     )
+
+
+def _between_layers(layer: LayerReport) -> Setting[float] | None:
+    """What a pickled ``nn.LSTM`` drops of the output of the layer below."""
+    told = number(layer.arguments.get("dropout"))
+    return None if told is None else Setting(value=told, source="module")
 
 
 def _torch_decay(

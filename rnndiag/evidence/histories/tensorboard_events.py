@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rnndiag import tabular
 from rnndiag.errors import BadOption
-from rnndiag.histories._columns import VALIDATION_OR_TRAIN
+from rnndiag.evidence import tabular
+from rnndiag.evidence.histories._columns import VALIDATION_OR_TRAIN
 
 _MARK = b"brain.Event:"
 """Of the version, which is the first event of a file."""

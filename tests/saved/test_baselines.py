@@ -16,8 +16,6 @@ import rule_reports as made
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnndiag import baselines
-from rnndiag.baselines import Baseline, Entry
 from rnndiag.errors import BadOption
 from rnndiag.records import (
     Finding,
@@ -29,6 +27,8 @@ from rnndiag.records import (
     Report,
     Severity,
 )
+from rnndiag.saved import baselines
+from rnndiag.saved.baselines import Baseline, Entry
 
 Worse = Literal["lower", "higher"]
 
@@ -431,7 +431,7 @@ def test_baselines_need_neither_numpy_nor_a_framework(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from rnndiag import baselines\n"
+        "from rnndiag.saved import baselines\n"
         f"baselines.read(Path({str(tmp_path / 'b.json')!r}))\n"
         "heavy = {'torch', 'h5py', 'matplotlib', 'safetensors', 'numpy'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)\n"

@@ -22,7 +22,7 @@ from rnndiag.records import (
     Report,
     Severity,
 )
-from rnndiag.saved_json import SavedJson
+from rnndiag.saved._json import SavedJson
 
 VERSION = 1
 TOLERANCE = 0.1

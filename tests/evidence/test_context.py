@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rnndiag import context
-from rnndiag.context import Context
 from rnndiag.errors import BadOption
+from rnndiag.evidence import context
+from rnndiag.evidence.context import Context
 from rnndiag.records import LayerSettings, Settings
 
 

@@ -10,9 +10,9 @@ from operator import itemgetter
 from pathlib import Path
 from statistics import fmean, median
 
-from rnndiag.histories._columns import VALIDATION_OR_TRAIN, Columns
+from rnndiag.evidence.histories._columns import VALIDATION_OR_TRAIN, Columns
+from rnndiag.evidence.tabular import Table, words
 from rnndiag.records import History
-from rnndiag.tabular import Table, words
 
 _AXES = {
     "epoch": {"epoch", "epochs"},

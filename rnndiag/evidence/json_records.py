@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag.errors import BadOption
-from rnndiag.tabular import Table
+from rnndiag.evidence.tabular import Table
 
 _DEEPEST = 50
 """Levels of nesting; tables of trainings have three or four."""

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from rnndiag.errors import BadOption
-from rnndiag.tabular import Table, words
+from rnndiag.evidence.tabular import Table, words
 
 _ROLES = {
     "train": {"train", "training", "trn", "tr"},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rnndiag import tabular
-from rnndiag.histories.base import begins_like_json, looks_like_text
+from rnndiag.evidence import tabular
+from rnndiag.evidence.histories.base import begins_like_json, looks_like_text
 
 
 def recognises(path: Path, head: bytes) -> bool:

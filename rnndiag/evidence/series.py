@@ -53,13 +53,18 @@ class _Member:
         return frozenset((name, *sizes.shapes) for name, sizes in self.layers.items())
 
 
-def read(paths: Sequence[str], options: Options, progress: Progress = silent) -> Series:
+def read(
+    paths: Sequence[str], options: Options, progress: Progress = silent, last: str | None = None
+) -> Series:
     """The series in `paths`: files, glob patterns, or folders, whose files count.
+
+    `last` is one file more. Where the files do not tell when they were written, names give the
+    order, and that one comes last whatever it is called.
 
     A file that cannot be read, or holds another network, is a gap with a note. Raises
     `BadOption` where a path leads to nothing, or fewer than two checkpoints are left.
     """
-    files = _files(paths)
+    files = _files(paths if last is None else [*paths, last])
     members: list[_Member] = []
     gaps: list[tuple[Path, str]] = []
     for place, path in enumerate(files):
@@ -78,7 +83,7 @@ def read(paths: Sequence[str], options: Options, progress: Progress = silent) ->
             "name the checkpoints of one run: files, a folder, or a pattern in quotes",
         )
     clock = _clock(members)
-    members = _in_order(members, clock)
+    members = _in_order(members, clock, last)
     return Series(
         checkpoints=tuple(str(member.path) for member in members),
         steps=tuple(member.clocks.get(clock or "") for member in members),
@@ -136,7 +141,7 @@ def _member(path: Path, options: Options) -> _Member:
     """One checkpoint's norms; raises `RnndiagError`."""
     from rnndiag import checkpoints
 
-    checkpoint = checkpoints.read(path)
+    checkpoint = checkpoints.read(path, options.architecture)
     layers = {name: _sizes(weights) for name, weights in _weights(checkpoint, options)}
     if not layers:
         raise BadOption(f"{path}: no recurrent layer that can be rebuilt")
@@ -214,10 +219,11 @@ def _clock(members: Sequence[_Member]) -> str | None:
     return best if told[best] else None
 
 
-def _in_order(members: Sequence[_Member], clock: str | None) -> list[_Member]:
-    """By the clock where every file tells it, else as they are: by name."""
+def _in_order(members: Sequence[_Member], clock: str | None, last: str | None) -> list[_Member]:
+    """By the clock where every file tells it, else as they are, by name, with `last` behind."""
     if clock is None or any(clock not in member.clocks for member in members):
-        return list(members)
+        end = None if last is None else Path(last).resolve()
+        return sorted(members, key=lambda member: member.path.resolve() == end)
     return sorted(members, key=lambda member: member.clocks[clock])
 
 

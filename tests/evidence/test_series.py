@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from rnndiag import execution, pipeline, series
+from rnndiag import execution, pipeline
 from rnndiag.errors import BadOption
+from rnndiag.evidence import series
 from rnndiag.records import Options, Series
 
-KERAS = Path(__file__).parent / "data" / "keras"
+KERAS = Path(__file__).parents[1] / "data" / "keras"
 OPTIONS = Options(seeds=1, batch=2)
 
 
@@ -147,6 +148,12 @@ def test_natural_order_of_names(tmp_path: Path) -> None:
     names = ["ckpt-10.pt", "ckpt-9.pt", "ckpt-9b.pt", "ckpt-100.pt"]
     found = read(*(save(tmp_path / name) for name in names))
     assert files(found) == ["ckpt-9.pt", "ckpt-9b.pt", "ckpt-10.pt", "ckpt-100.pt"]
+
+
+def test_the_judged_checkpoint_ends_a_series_that_names_order(tmp_path: Path) -> None:
+    epochs = [str(save(tmp_path / name)) for name in ("epoch_2.pt", "epoch_1.pt")]
+    found = series.read(epochs, Options(), last=str(save(tmp_path / "best.pt")))
+    assert files(found) == ["epoch_1.pt", "epoch_2.pt", "best.pt"]
 
 
 def test_names_order_where_only_some_files_tell(tmp_path: Path) -> None:

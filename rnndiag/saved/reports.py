@@ -16,7 +16,7 @@ from rnndiag import registry
 from rnndiag.errors import UnreadableCheckpoint
 from rnndiag.records import Direction, Failed, Outcome, Report, Skipped, Unread
 from rnndiag.reporting import NOTHING_ANALYSED
-from rnndiag.saved_json import LARGEST, SavedJson
+from rnndiag.saved._json import LARGEST, SavedJson
 
 _HINT = "give what `rnndiag inspect CKPT --format json` has printed"
 _HEAD = 64

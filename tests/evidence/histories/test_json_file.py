@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rnndiag import histories
 from rnndiag.errors import BadOption
+from rnndiag.evidence import histories
 from rnndiag.records import History
 
 LISTS = {"loss": [3, 2, 1], "val_loss": [4, 3.5, 3]}

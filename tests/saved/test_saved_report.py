@@ -18,7 +18,7 @@ import rule_reports as made
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rnndiag import judging, pipeline, saved_json, saved_report
+from rnndiag import judging, pipeline
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint
 from rnndiag.measurements.gate_activity import GateActivity
 from rnndiag.measurements.timescale import Timescale
@@ -45,8 +45,9 @@ from rnndiag.records import (
     Unread,
     WeightSizes,
 )
+from rnndiag.saved import reports as saved_reports
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 CHECKPOINTS = sorted(p for p in SAMPLES.iterdir() if p.suffix in (".h5", ".pt", ".ckpt"))
 Saved = Callable[[Any], Path]
 
@@ -87,7 +88,7 @@ def facts(report: Report) -> list[dict[str, Any]]:
 
 def complaint(path: Path) -> str:
     with pytest.raises(UnreadableCheckpoint) as caught:
-        saved_report.read(path)
+        saved_reports.read(path)
     assert caught.value.message.startswith(f"{path}: ")
     assert caught.value.hint
     return caught.value.message.removeprefix(f"{path}: ")
@@ -105,7 +106,7 @@ def diagnosed(sample: Path) -> Report:
 @pytest.mark.parametrize("sample", CHECKPOINTS, ids=lambda path: path.name)
 def test_samples_come_back_with_the_same_facts(sample: Path, saved: Saved) -> None:
     report = diagnosed(sample)
-    (back,) = saved_report.read(saved(report))
+    (back,) = saved_reports.read(saved(report))
     assert facts(back) == facts(report)
     assert printed(back) == printed(report)
 
@@ -113,7 +114,7 @@ def test_samples_come_back_with_the_same_facts(sample: Path, saved: Saved) -> No
 @pytest.mark.parametrize("sample", CHECKPOINTS, ids=lambda path: path.name)
 def test_samples_get_the_same_judgement_again(sample: Path, saved: Saved) -> None:
     judged = judging.judge(diagnosed(sample), Policy())
-    (back,) = saved_report.read(saved(judged))
+    (back,) = saved_reports.read(saved(judged))
     again = judging.judge(back, Policy())
     assert again.judgement == judged.judgement
     assert again.exit_code == judged.exit_code
@@ -162,7 +163,7 @@ def full() -> Report:
 
 def test_every_record_of_a_report_comes_back_equal(saved: Saved) -> None:
     report = full()
-    (back,) = saved_report.read(saved(report))
+    (back,) = saved_reports.read(saved(report))
     assert facts(back) == facts(report)
     assert strip(back) == strip(report)
 
@@ -176,17 +177,17 @@ def test_an_endless_timescale_is_infinite_again(saved: Saved) -> None:
     report = made.report(made.layer(measurements={"timescale": endless}))
     path = saved(report)
     assert '"p50": null' in path.read_text(encoding="utf-8")
-    assert facts(saved_report.read(path)[0])[0]["timescale"] == endless
+    assert facts(saved_reports.read(path)[0])[0]["timescale"] == endless
 
 
 def test_null_that_means_none_stays_none(saved: Saved) -> None:
     flat = made.span(half_life=None, log10_profile=(0.0, None), by_seed=(None,))
     report = made.report(made.layer(measurements={"gradient_span": flat}))
-    assert facts(saved_report.read(saved(report))[0])[0]["gradient_span"] == flat
+    assert facts(saved_reports.read(saved(report))[0])[0]["gradient_span"] == flat
 
 
 def test_gates_are_what_the_measurement_makes(saved: Saved) -> None:
-    (back,) = saved_report.read(saved(made.report()))
+    (back,) = saved_reports.read(saved(made.report()))
     gates = back.layers[0].measurements["gate_activity"]
     assert type(gates) is GateActivity
     assert list(gates) == list(made.GATES)
@@ -204,7 +205,7 @@ def test_missing_measurements_keep_their_own_reason(saved: Saved) -> None:
         made.layer(measurements={"lyapunov": gap}, **place)
         for gap, place in zip(missing, places, strict=True)
     ]
-    (back,) = saved_report.read(saved(made.report(*layers)))
+    (back,) = saved_reports.read(saved(made.report(*layers)))
     read = [layer.measurements["lyapunov"] for layer in back.layers]
     assert read == missing
     assert [type(gap) for gap in read] == [Skipped, Failed, Skipped]
@@ -213,7 +214,7 @@ def test_missing_measurements_keep_their_own_reason(saved: Saved) -> None:
 def test_a_missing_measurement_without_a_reason_is_skipped(saved: Saved) -> None:
     data = data_of(made.report(made.layer(measurements={"lyapunov": Skipped(reason="x")})))
     data["skipped"] = []
-    assert facts(saved_report.read(saved(data))[0])[0]["lyapunov"] == Skipped(
+    assert facts(saved_reports.read(saved(data))[0])[0]["lyapunov"] == Skipped(
         reason="the report does not say why"
     )
 
@@ -229,7 +230,7 @@ def judged() -> Report:
 
 
 def test_what_was_judged_is_left_out(saved: Saved) -> None:
-    (back,) = saved_report.read(saved(judged()))
+    (back,) = saved_reports.read(saved(judged()))
     assert back.judgement is None
     assert back.exit_code == 0
     assert facts(back) == facts(made.report())
@@ -238,12 +239,12 @@ def test_what_was_judged_is_left_out(saved: Saved) -> None:
 def test_a_broken_judgement_is_no_error(saved: Saved) -> None:
     data = data_of(judged())
     data.update(findings=3, passed=None, judged="?", judgement=[], exit_code="x")
-    assert saved_report.read(saved(data))[0].judgement is None
+    assert saved_reports.read(saved(data))[0].judgement is None
 
 
 def test_a_report_in_which_nothing_was_analysed_keeps_its_status(saved: Saved) -> None:
     report = made.report(made.layer(analysed=False, reason="unknown cell", measurements={}))
-    (back,) = saved_report.read(saved(replace(report, exit_code=3)))
+    (back,) = saved_reports.read(saved(replace(report, exit_code=3)))
     assert back.exit_code == 3
 
 
@@ -251,9 +252,9 @@ def test_several_reports_come_back_with_what_was_unread(saved: Saved) -> None:
     reports = (full(), judged())
     unread = (Unread(path="c.pt", message="c.pt: is no checkpoint", hint="try"),)
     path = saved(Outcome(reports=reports, unread=unread))
-    back = saved_report.read_outcome(path)
+    back = saved_reports.read_outcome(path)
     assert back.unread == unread
-    for reports_read in (back.reports, saved_report.read(path)):
+    for reports_read in (back.reports, saved_reports.read(path)):
         assert [facts(report) for report in reports_read] == [facts(report) for report in reports]
         assert [strip(report) for report in reports_read] == [strip(full()), strip(made.report())]
 
@@ -264,7 +265,7 @@ def test_unknown_keys_are_ignored(saved: Saved) -> None:
     data["layers"][0]["future"] = 1
     data["layers"][0]["measurements"]["future"] = {"x": 1}
     data["layers"][0]["measurements"]["timescale"]["p99"] = 1.0
-    (back,) = saved_report.read(saved(data))
+    (back,) = saved_reports.read(saved(data))
     assert facts(back) == facts(full())
 
 
@@ -272,8 +273,8 @@ def test_unknown_keys_are_ignored(saved: Saved) -> None:
 def test_what_a_shell_redirected_can_be_read(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text(printed(made.report()), encoding=encoding)
-    assert saved_report.recognises(path)
-    assert facts(saved_report.read(path)[0]) == facts(made.report())
+    assert saved_reports.recognises(path)
+    assert facts(saved_reports.read(path)[0]) == facts(made.report())
 
 
 def test_reading_imports_no_framework(saved: Saved) -> None:
@@ -281,10 +282,10 @@ def test_reading_imports_no_framework(saved: Saved) -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from rnndiag import saved_report\n"
+        "from rnndiag.saved import reports as saved_reports\n"
         f"path = Path({str(path)!r})\n"
-        "assert saved_report.recognises(path)\n"
-        "assert saved_report.read(path)[0].layers[0].measurements['timescale'].p50 == 3\n"
+        "assert saved_reports.recognises(path)\n"
+        "assert saved_reports.read(path)[0].layers[0].measurements['timescale'].p50 == 3\n"
         "heavy = {'torch', 'h5py', 'matplotlib', 'safetensors', 'keras'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)\n"
     )
@@ -297,7 +298,7 @@ def test_reading_imports_no_framework(saved: Saved) -> None:
 
 @pytest.mark.parametrize("sample", CHECKPOINTS, ids=lambda path: path.name)
 def test_checkpoints_are_no_reports(sample: Path) -> None:
-    assert not saved_report.recognises(sample)
+    assert not saved_reports.recognises(sample)
 
 
 @pytest.mark.parametrize(
@@ -317,24 +318,24 @@ def test_checkpoints_are_no_reports(sample: Path) -> None:
 def test_other_files_are_no_reports(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)
-    assert not saved_report.recognises(path)
+    assert not saved_reports.recognises(path)
 
 
 def test_folders_and_missing_files_are_no_reports(tmp_path: Path) -> None:
-    assert not saved_report.recognises(tmp_path)
-    assert not saved_report.recognises(tmp_path / "missing.json")
+    assert not saved_reports.recognises(tmp_path)
+    assert not saved_reports.recognises(tmp_path / "missing.json")
 
 
 def test_reports_are_recognised_in_any_order_of_keys_and_when_cut_short(saved: Saved) -> None:
     data = data_of(full())
     path = saved(dict(sorted(data.items())))
-    assert saved_report.recognises(path)
-    assert saved_report.read(path)
+    assert saved_reports.recognises(path)
+    assert saved_reports.read(path)
     path = saved(Outcome(reports=(full(), full())))
-    assert saved_report.recognises(path)
+    assert saved_reports.recognises(path)
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: len(text) // 2], encoding="utf-8")
-    assert saved_report.recognises(path)
+    assert saved_reports.recognises(path)
     assert complaint(path).startswith("is no JSON: ")
 
 
@@ -456,7 +457,7 @@ def test_nesting_that_no_one_stumbles_over_is_read(saved: Saved) -> None:
     for _ in range(90):
         inner = [inner]
     report = made.report(made.layer(arguments={"x": inner}))
-    (back,) = saved_report.read(saved(report))
+    (back,) = saved_reports.read(saved(report))
     assert printed(back) == printed(report)
 
 
@@ -464,7 +465,7 @@ def test_a_file_that_is_too_large_is_not_read(
     saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = saved(full())
-    monkeypatch.setattr(saved_json, "LARGEST", 2**10)
+    monkeypatch.setattr(_json, "LARGEST", 2**10)
     assert complaint(path) == "is larger than 0 MiB"
 
 
@@ -514,7 +515,7 @@ def test_any_one_wrong_value_is_read_or_refused(
 
 def read_or_refusal(path: Path) -> str:
     try:
-        (back,) = saved_report.read(path)
+        (back,) = saved_reports.read(path)
     except RnndiagError as error:
         return error.message
     return printed(back)

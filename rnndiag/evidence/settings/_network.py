@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rnndiag.records import Setting, Settings, TrainingFact
-from rnndiag.settings._facts import Facts, named
-from rnndiag.settings._values import (
+from rnndiag.evidence.settings._facts import Facts, named
+from rnndiag.evidence.settings._values import (
     number,
     optimizer_name,
     optimizer_names,
     scheduled_rate,
     whole,
 )
+from rnndiag.records import Setting, Settings, TrainingFact
 
 _RATES = ("learning_rate", "lr", "max_lr", "peak_lr", "base_lr", "initial_lr", "init_lr")
 _DECAYS = ("weight_decay", "wd")

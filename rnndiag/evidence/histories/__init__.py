@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rnndiag import registry
 from rnndiag.errors import BadOption
-from rnndiag.histories import _columns, _entries
+from rnndiag.evidence.histories import _columns, _entries
+from rnndiag.evidence.tabular import Table
 from rnndiag.records import History
-from rnndiag.tabular import Table
 
 _HEAD_BYTES = 512
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rnndiag import histories
 from rnndiag.errors import BadOption
+from rnndiag.evidence import histories
 
 VERSION = b"\x09" + struct.pack("<d", 0.0) + b"\x1a\x0dbrain.Event:2"
 """An event that holds the time and the version, as every event file begins with."""

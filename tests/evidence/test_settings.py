@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from rnndiag import context, pipeline
+from rnndiag import pipeline
 from rnndiag.errors import BadOption
+from rnndiag.evidence import context
+from rnndiag.evidence.settings import gather
 from rnndiag.records import (
     CheckpointReport,
     LayerReport,
@@ -24,9 +26,8 @@ from rnndiag.records import (
     Settings,
     TrainingFact,
 )
-from rnndiag.settings import gather
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 ADAM = "training_config"
 GROUP = "optimizer.param_groups[0]"
 PLAIN: Mapping[str, Any] = {

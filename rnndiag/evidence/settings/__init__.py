@@ -13,12 +13,12 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnndiag.errors import BadOption
+from rnndiag.evidence.settings import _facts, _layers, _network
+from rnndiag.evidence.settings._values import optimizer_name
 from rnndiag.records import LayerReport, LayerSettings, Report, Setting, Settings
-from rnndiag.settings import _facts, _layers, _network
-from rnndiag.settings._values import optimizer_name
 
 if TYPE_CHECKING:
-    from rnndiag.context import Context
+    from rnndiag.evidence.context import Context
 
 Known = TypeVar("Known", Settings, LayerSettings)
 _COUNTERS = ("steps", "epochs")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rnndiag import trials
 from rnndiag.errors import BadOption
+from rnndiag.evidence import trials
 from rnndiag.records import Trial, Trials
 
 

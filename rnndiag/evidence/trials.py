@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnndiag import json_records, tabular
 from rnndiag.errors import BadOption
+from rnndiag.evidence import json_records, tabular
+from rnndiag.evidence.tabular import Row, Table, words
 from rnndiag.records import Trial, Trials
-from rnndiag.tabular import Row, Table, words
 
 _SHARES = {
     "dropout": {"dropout", "dropout rate", "input dropout", "kernel dropout"},

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rnndiag import histories
 from rnndiag.errors import BadOption
+from rnndiag.evidence import histories
 from rnndiag.records import History
 
-SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.history.csv"))
+SAMPLES = sorted((Path(__file__).parents[3] / "samples").glob("*.history.csv"))
 
 
 def history(tmp_path: Path, text: str, **columns: str) -> History:

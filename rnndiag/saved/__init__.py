@@ -1,0 +1,1 @@
+"""What rnndiag has written and reads back: reports as JSON, and baselines of known findings."""
