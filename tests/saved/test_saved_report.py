@@ -45,6 +45,7 @@ from rnndiag.records import (
     Unread,
     WeightSizes,
 )
+from rnndiag.saved import _json
 from rnndiag.saved import reports as saved_reports
 
 SAMPLES = Path(__file__).parents[2] / "samples"
