@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from rnndiag.records import Report
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "diagnose"]
+__all__ = ["__version__", "advise", "diagnose"]
 
 
 def diagnose(path: str, **options: Any) -> Report:
@@ -20,3 +20,19 @@ def diagnose(path: str, **options: Any) -> Report:
     from rnndiag import pipeline, records
 
     return pipeline.diagnose(path, records.Options(**options))
+
+
+def advise(path: str, **chosen: Any) -> Report:
+    """Judge the checkpoint, or the saved report, at `path` by the rules.
+
+    Keyword arguments are the fields of `Options` and `Policy` in `rnndiag.records` and of
+    `rnndiag.advising.Evidence`; the findings are in the result's ``judgement``. Configuration
+    files do not count. Raises `rnndiag.errors.RnndiagError`.
+    """
+    from rnndiag import advising
+
+    unknown = sorted(chosen.keys() - advising.Case.names())
+    if unknown:
+        raise TypeError(f"advise() has no argument {', '.join(unknown)}")
+    case = advising.Case.of(chosen)
+    return advising.advise([path], lambda _: case).reports[0]

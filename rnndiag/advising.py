@@ -7,10 +7,11 @@ A saved report is judged without its checkpoint and without torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from rnndiag import judging
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint
@@ -42,13 +43,13 @@ _HEAD = 64
 class Evidence:
     """Files that tell what a checkpoint does not."""
 
-    history: Path | None = None
+    history: Path | str | None = None
     train_column: str | None = None
     val_column: str | None = None
     series: tuple[str, ...] = ()
-    context: Path | None = None
-    trials: Path | None = None
-    baseline: Path | None = None
+    context: Path | str | None = None
+    trials: Path | str | None = None
+    baseline: Path | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,24 @@ class Case:
     options: Options = field(default_factory=Options)
     policy: Policy = field(default_factory=Policy)
     evidence: Evidence = field(default_factory=Evidence)
+
+    @classmethod
+    def of(cls, chosen: Mapping[str, Any]) -> Case:
+        """The records that `chosen` names the fields of; other names are left aside.
+
+        Raises `rnndiag.errors.BadOption` for values that make no sense.
+        """
+
+        def part(record: type[Any]) -> Any:
+            named = [own.name for own in fields(record) if own.name in chosen]
+            return record(**{name: chosen[name] for name in named})
+
+        return cls(options=part(Options), policy=part(Policy), evidence=part(Evidence))
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """All names that `of` knows."""
+        return {own.name for record in (Options, Policy, Evidence) for own in fields(record)}
 
 
 Choose = Callable[[str], Case]
@@ -152,9 +171,9 @@ def _job(path: str, case: Case, measured: Report | None) -> _Job:
         path=path,
         case=case,
         measured=measured,
-        context=contexts.read(evidence.context) if evidence.context else None,
-        trials=tried.read(evidence.trials) if evidence.trials else None,
-        baseline=baselines.read(evidence.baseline) if evidence.baseline else None,
+        context=contexts.read(Path(evidence.context)) if evidence.context else None,
+        trials=tried.read(Path(evidence.trials)) if evidence.trials else None,
+        baseline=baselines.read(Path(evidence.baseline)) if evidence.baseline else None,
         history=_history(evidence),
     )
 
@@ -162,7 +181,7 @@ def _job(path: str, case: Case, measured: Report | None) -> _Job:
 def _history(evidence: Evidence) -> History | None:
     if evidence.history is None:
         return None
-    return histories.read(evidence.history, evidence.train_column, evidence.val_column)
+    return histories.read(Path(evidence.history), evidence.train_column, evidence.val_column)
 
 
 # ---------------------------------------------------------------- the work

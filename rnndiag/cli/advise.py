@@ -69,18 +69,9 @@ def _once(paths: Sequence[str]) -> list[str]:
 
 def _case(chosen: Mapping[str, Any]) -> Case:
     """What was chosen about one checkpoint, as records."""
-    from dataclasses import fields
+    from rnndiag.advising import Case
 
-    from rnndiag.advising import Case, Evidence
-    from rnndiag.records import Options, Policy
-
-    renamed = {**chosen, "thresholds": chosen["threshold"]}
-
-    def part(record: type[Any]) -> Any:
-        named = [own.name for own in fields(record) if own.name in renamed]
-        return record(**{name: renamed[name] for name in named})
-
-    return Case(options=part(Options), policy=part(Policy), evidence=part(Evidence))
+    return Case.of({**chosen, "thresholds": chosen["threshold"]})
 
 
 # ---------------------------------------------------------------- before the work
