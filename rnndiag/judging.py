@@ -2,7 +2,7 @@
 
 A rule looks at facts and never at the network, so a saved report can be judged again. What the
 probe cannot carry is taken back here: noise in the place of real input, wiring that was only
-assumed.
+assumed, padding that the network takes for data.
 """
 
 from __future__ import annotations
@@ -37,9 +37,19 @@ Answer = Finding | Passed | NotJudged
 _MOST: dict[str, Severity] = {"memory": "note", "activity": "warning"}
 """The severity that made-up input allows at most, by what a rule rests on: between real and
 made-up input the span correlates at .18, and noise invents explosions."""
+_SOME_PADDING, _MOSTLY_PADDING = 0.2, 0.5
+"""Shares of the steps from which on states and gates tell of padding as much as of data, and more
+of padding; this project's own cuts. In a published model 20.8 % of the outputs were extreme over
+all steps, of which 86 % were padding, and 3.2 % over the real ones."""
 REAL_DATA = Advice(
     text="run it on real data: --probe FILE; noise says little about memory",
     source="own measurements: spans on noise and on real input correlate at .18",
+)
+
+UNPADDED = Advice(
+    text="trim the probe, or mask the padding: give sequences of about one length, or put a "
+    "Masking layer in front (PyTorch: pack the sequences)",
+    source="own measurements: 20.8 % of outputs extreme with padding, 3.2 % on real steps",
 )
 
 
@@ -140,31 +150,43 @@ def _where(rule: Rule, module: ModuleType, layer: LayerReport | None) -> dict[st
 
 def _weigh(said: Fired, rule: Rule, where: dict[str, Any], question: Question) -> Finding:
     """A finding with the severity and the confidence that the probe can carry."""
-    severity, why = _severity(said.severity or rule.severity, rule, question)
-    confidence, doubt = _confidence(said.confidence, rule, question)
-    advice = tuple(said.advice)
-    if _on_noise(question) and rule.rests_on == "memory":
-        advice = (REAL_DATA, *advice)
+    chosen = question.policy.severity.get(rule.code)
+    severity, capped = _severity(said, rule, question)
+    confidence, doubt = _confidence(said, rule, question)
     return Finding(
         **where,
-        severity=question.policy.severity.get(rule.code, severity),
+        severity=chosen or severity,
         confidence=confidence,
         message=said.message,
         evidence=dict(said.evidence),
         measured=said.measured,
-        advice=advice,
-        capped=why,
+        advice=(*_first(rule, question), *said.advice),
+        capped=None if chosen else capped,
         doubt=doubt,
     )
 
 
-def _severity(wanted: Severity, rule: Rule, question: Question) -> tuple[Severity, str | None]:
+def _severity(said: Fired, rule: Rule, question: Question) -> tuple[Severity, str | None]:
+    """The rule's own, or the most that what the layer was fed allows."""
+    wanted = said.severity or rule.severity
+    limits: list[tuple[Severity, str]] = []
     most = _MOST.get(rule.rests_on)
-    if most is None or not _on_noise(question):
-        return wanted, None
-    if SEVERITIES.index(wanted) >= SEVERITIES.index(most):
-        return wanted, None
-    return most, f"{wanted} by the numbers, but measured on made-up input"
+    if most is not None and _on_noise(question):
+        limits.append((most, "measured on made-up input"))
+    if _padding(rule, question) > _MOSTLY_PADDING:
+        limits.append(("note", f"{_padding(rule, question):.0%} of the steps are padding"))
+    least, why = max(limits, key=lambda limit: SEVERITIES.index(limit[0]), default=(wanted, ""))
+    if SEVERITIES.index(wanted) >= SEVERITIES.index(least):
+        return wanted, said.capped
+    return least, f"{wanted} by the numbers, but {why}"
+
+
+def _first(rule: Rule, question: Question) -> Iterator[Advice]:
+    """What comes before all other advice: a probe that can carry the finding."""
+    if _on_noise(question) and rule.rests_on == "memory":
+        yield REAL_DATA
+    if _padding(rule, question) > _MOSTLY_PADDING:
+        yield UNPADDED
 
 
 def _on_noise(question: Question) -> bool:
@@ -173,16 +195,31 @@ def _on_noise(question: Question) -> bool:
     return question.report.probe.source == "synthetic" or isolated
 
 
-def _confidence(most: Confidence, rule: Rule, question: Question) -> tuple[Confidence, str | None]:
+def _padding(rule: Rule, question: Question) -> float:
+    """The share of padding among the steps that a rule on states and gates rests on."""
+    if rule.rests_on != "activity" or question.layer is None:
+        return 0.0
+    activity = question.layer.measurements.get("unit_activity")
+    return float(getattr(activity, "padding_share", 0.0))
+
+
+def _confidence(said: Fired, rule: Rule, question: Question) -> tuple[Confidence, str | None]:
     """As sure as the least sure thing that the finding rests on."""
+    doubts = [(said.confidence, said.doubt or ""), *_doubts(rule, question)]
+    least = max((own for own, _ in doubts), key=CONFIDENCES.index)
+    return least, "; ".join(why for own, why in doubts if own == least and why) or None
+
+
+def _doubts(rule: Rule, question: Question) -> Iterator[tuple[Confidence, str]]:
+    """What the probe leaves open, of rules that rest on what the layers did on it."""
     if rule.rests_on in ("weights", "facts"):
-        return most, None
-    doubts: list[tuple[Confidence, str]] = [(most, "")]
-    if question.report.probe.wiring != "exact":
-        doubts.append(("medium", "the wiring of a state dict is assumed"))
+        return
+    if question.report.probe.wiring == "assumed":
+        yield "medium", "the wiring of a state dict is assumed"
     if _on_noise(question):
-        doubts.append(("medium", "measured on made-up input"))
+        yield "medium", "measured on made-up input"
     if question.layer is not None and question.layer.reason is not None:
-        doubts.append(("low", "the layer was fed with noise by itself"))
-    least, why = max(doubts, key=lambda doubt: CONFIDENCES.index(doubt[0]))
-    return least, why or None
+        yield "low", "the layer was fed with noise by itself"
+    padding = _padding(rule, question)
+    if padding > _SOME_PADDING:
+        yield "low", f"{padding:.0%} of the steps are padding that the network does not mask"

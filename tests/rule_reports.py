@@ -123,6 +123,7 @@ HEALTHY: Mapping[str, Any] = {
         extreme_share=0.02,
         mean_abs=0.3,
         steps=1600,
+        padding_share=0.0,
     ),
     "weight_norms": norms(),
 }
@@ -204,6 +205,7 @@ def fires(rule: str, made: Report, trials: Trials | None = None, **policy: Any) 
     assert isinstance(found, Finding), found
     assert found.advice
     assert all(step.text and step.source for step in found.advice)
+    assert (found.doubt is None) == (found.confidence == "high"), found
     return found
 
 

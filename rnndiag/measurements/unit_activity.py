@@ -39,6 +39,8 @@ class UnitActivity:
     """Mean of |h| over all units."""
     steps: int
     """How many (sample, timestep) pairs all this rests on."""
+    padding_share: float
+    """Share of these steps that are trailing padding which the network does not mask."""
 
 
 def measure(run: LayerRun, options: Options) -> UnitActivity | Skipped:
@@ -63,6 +65,8 @@ def measure(run: LayerRun, options: Options) -> UnitActivity | Skipped:
         extreme_share=float((size > EXTREME).mean()) if run.bounded and not projected else None,
         mean_abs=float(level.mean()),
         steps=len(h),
+        # To the network, what it does not mask is as real as any other step.
+        padding_share=1 - float(run.real.sum() / run.mask.sum()),
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rnndiag import decays
-from rnndiag.records import Advice, LayerReport, ProbeReport, Report, Settings
+from rnndiag.records import Advice, LayerReport, LayerSettings, ProbeReport, Report, Settings
+from rnndiag.rules._biases import smaller
 from rnndiag.rules.base import step
 from rnndiag.snippets.base import Snippets
 
@@ -86,11 +87,15 @@ def stretch_memory(norms: WeightNorms | None, snippets: Snippets) -> Iterator[Ad
             snippets.decay(fit.kernel, fit.recurrent, fit.bias),
         )
     yield step(
-        "normalize around the layer; keep it if validation improves",
+        "normalize around the layer, or within its recurrence; keep it if validation improves",
         "A: what to do 11",
         snippets.layer_normalization(),
     )
-    yield step("add the layer's input to its output", "A: what to do 8", snippets.residual())
+    yield step(
+        "add the layer's input to its output, or try independently recurrent units (IndRNN)",
+        "A: what to do 8",
+        snippets.residual(),
+    )
 
 
 def activation_of(layer: LayerReport) -> str:
@@ -111,11 +116,12 @@ def less_saturation(
     budget: PreactivationBudget | None,
     snippets: Snippets,
     *,
-    biases: bool = False,
+    biases: LayerSettings | None = None,
 ) -> list[Advice]:
-    """What brings activations back from the ends of their range; `biases` adds what is theirs.
+    """What brings activations back from the ends of their range.
 
-    First what acts on that part of the pre-activations which is largest.
+    First what acts on that part of the pre-activations which is largest. `biases`, the layer's
+    settings, adds what keeps its biases small.
     """
     shares = (budget.kernel, budget.recurrent, budget.bias) if budget else (0.0, 1.0, 0.0)
     kernel, recurrent, bias = shares
@@ -129,7 +135,7 @@ def less_saturation(
         # further than scaled data would, as one-hot symbols do.
         steps.append((kernel, _normalize(snippets)))
     if norms is not None and norms.bias and biases:
-        steps.append((bias, smaller_biases(norms, snippets)))
+        steps += [(bias, own) for own in smaller(norms, biases, snippets)]
     return [own for _, own in sorted(steps, key=lambda item: -item[0])]
 
 
@@ -155,19 +161,6 @@ def _decay(norms: WeightNorms, snippets: Snippets) -> Advice:
         f"weight decay: {fit.values}, then ten times that ({fit.reason})",
         "A: weight decay 1",
         snippets.decay(fit.kernel, fit.recurrent, fit.bias),
-    )
-
-
-def smaller_biases(norms: WeightNorms, snippets: Snippets) -> Advice:
-    """Decay for biases, or a bound at half of what they have."""
-    assert norms.bias is not None
-    decay = decays.written(decays.fitted(norms).bias)
-    bound = float(f"{norms.bias / 2:.2g}")
-    return step(
-        f"decay the biases too, by {decay} and no more than either kernel, "
-        f"or bound their norm at {bound:g} ({norms.bias:.3g} now)",
-        "A: what to do 9",
-        snippets.constraint(bound, bias=True),
     )
 
 

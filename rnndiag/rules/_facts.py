@@ -23,6 +23,7 @@ from rnndiag.records import (
     Skipped,
     Trials,
 )
+from rnndiag.rules._growth import NO_SERIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +130,6 @@ _OF_NETWORK: Mapping[str, Provider] = {
     "History": lambda asked: _or_skip(
         asked.report.history, "no history of the losses: give --history FILE"
     ),
-    "Series": lambda asked: _or_skip(
-        asked.report.series, "no earlier checkpoints: give --series FILES"
-    ),
+    "Series": lambda asked: asked.report.series or NO_SERIES,
     "Trials": lambda asked: _or_skip(asked.trials, "no trials: give --trials FILE"),
 }

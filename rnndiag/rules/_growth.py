@@ -69,12 +69,17 @@ def _value(decay: Setting[float] | None) -> float | None:
     return decay.value if decay else None
 
 
-def courses(layer: LayerReport, series: Series) -> Courses | Skipped:
-    """The layer's courses; skipped where too few checkpoints have it.
+NO_SERIES = Skipped(reason="no earlier checkpoints: give --series FILES")
+
+
+def courses(layer: LayerReport, series: Series | None) -> Courses | Skipped:
+    """The layer's courses; skipped without a series, and where too few checkpoints have it.
 
     Checkpoints with a gap are left out, and those in which something is still 0, as Keras's
     biases are before the first step: nothing grows from 0 by any factor.
     """
+    if series is None:
+        return NO_SERIES
     sizes = series.layers.get(f"{layer.id}/{layer.direction}")
     if sizes is None:
         return Skipped(reason="the series does not have this layer: give checkpoints of this run")

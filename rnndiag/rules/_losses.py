@@ -23,9 +23,19 @@ class Losses:
     train: tuple[float | None, ...]
     """As long as `epochs`; None where that evaluation has none."""
     validation: tuple[float, ...]
-    confidence: Confidence
-    """High where the file says that it was written at the last of them. Otherwise it may be that
-    of an earlier one, as where training ends by going back to the best."""
+    written_last: bool
+    """Whether the file says that it was written at the last of them. Otherwise it may be that of
+    an earlier one, as where training ends by going back to the best."""
+
+    @property
+    def confidence(self) -> Confidence:
+        """How sure it is that the last losses are the checkpoint's own."""
+        return "high" if self.written_last else "medium"
+
+    @property
+    def doubt(self) -> str | None:
+        """Why that is not sure."""
+        return None if self.written_last else "the checkpoint may be that of an earlier epoch"
 
     @property
     def best(self) -> int:
@@ -101,7 +111,7 @@ def losses_of(history: History, settings: Settings) -> Losses | Skipped:
         epochs=epochs,
         train=own,
         validation=validation,
-        confidence="high" if ends else "medium",
+        written_last=ends,
     )
 
 

@@ -12,8 +12,8 @@ Why it matters
 
 What to do
     1. Take it out and train again.
-    2. See what this report says of extreme, dead or dominant units, and of input scale: there
-    the cause can be treated.
+    2. See what this report says of extreme activations, of biases and of input scale (RNN202,
+    RNN302 and RNN503): there the cause can be treated.
     3. Decay weights, each matrix by a value of its own, if outputs still get too large.
 
 ELI5
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rnndiag.measurements.weight_norms import WeightNorms
 
 RULE = Rule(code="RNN408", severity="warning", rests_on="facts")
+_BY_ORDER = "that this layer feeds it is told by the order of the calls alone"
 _UNKNOWN = "the file does not tell of constraints on outputs: give --context FILE.toml (activity)"
 
 
@@ -60,6 +61,7 @@ def check(
     return Fired(
         message=f"outputs are constrained ({culprit}), which none should need",
         confidence="high" if activity else "medium",
+        doubt=None if activity else _BY_ORDER,
         evidence={
             "activity": activity or None,
             "layer_behind": follower.name if follower else None,

@@ -105,10 +105,15 @@ class Fired:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """What was measured or is known, by name: numbers, texts and lists of them."""
     measured: Measured | None = None
+    """The number that the message is about: a baseline compares by it."""
     severity: Severity | None = None
     """Where it is another than the rule's own."""
     confidence: Confidence = "high"
     """The most that the facts allow; made-up input and assumed wiring lower it further."""
+    doubt: str | None = None
+    """Why the confidence is not high, where the rule itself says that it is not."""
+    capped: str | None = None
+    """Why the severity is lower than the numbers alone would make it, where the rule lowers it."""
 
 
 def step(text: str, source: str, snippet: str = "") -> Advice:

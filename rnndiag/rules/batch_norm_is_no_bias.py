@@ -11,10 +11,9 @@ Why it matters
     without a forget bias it starts out forgetting half of its memory at each step.
 
 What to do
-    1. Give the layer its biases back.
+    1. Give the layer its biases back, decayed no more than the kernels.
     2. For normalization where the biases are, within the step from state to state, take
     recurrent batch normalization.
-    3. Decay biases as much as the kernels or less, so that they do not outgrow them.
 
 ELI5
     A cook tastes the soup after every spoon of spice. A waiter who adds salt at the table cannot
@@ -53,6 +52,7 @@ def check(
     return Fired(
         message=f"no biases, which {named.name} ({named.kind}) does not replace",
         confidence="high" if beside else "medium",
+        doubt=None if beside else "the normalization stands elsewhere in the network",
         evidence={
             "use_bias": False,
             "source": own.use_bias.source,
@@ -60,7 +60,7 @@ def check(
         },
         advice=(
             step(
-                "give the layer its biases, and train again",
+                "give the layer its biases, decayed no more than the kernels, and train again",
                 "A: what to do 9",
                 snippets.with_bias(),
             ),

@@ -13,7 +13,8 @@ Why it matters
 What to do
     1. Give the biases a decay, no more than the smaller one of the kernels.
     2. Or bound the norm of the bias vector.
-    3. While the biases are still small it can wait; track the three norms meanwhile.
+
+    While the biases are still small it can wait; track the three norms meanwhile.
 
 ELI5
     Two roads have a toll and the third has none. Soon all the cars are on the third, and it does

@@ -12,7 +12,8 @@ Why it matters
 What to do
     1. Decay the biases as well, no more than kernel and recurrent kernel.
     2. Or bound the norm of the bias vector.
-    3. Go on tracking the three norms: they should move together.
+
+    Go on tracking the three norms: they should move together.
 
 ELI5
     Three children get pocket money, but two of them have to pay for every sweet they eat. Guess
@@ -79,6 +80,6 @@ def check(
             "bias_growth": bias,
             "checkpoints": found.checkpoints,
         },
-        measured=worse("bias_growth", bias / kernels),
+        measured=worse("bias_to_kernel_growth", bias / kernels),
         advice=tuple(smaller(norms, own, snippets)),
     )

@@ -11,10 +11,11 @@ Why it matters
     order: what may be shuffled, and what may not, is another matter than elsewhere.
 
 What to do
-    1. Keep the windows of one sequence in order, and reset the state where a sequence ends.
-    2. Shuffle as far as that allows: which sequences go into a batch together, and in which row
-    each of them runs.
-    3. Where gradients themselves have to reach further, train on longer windows.
+    1. Say how many windows a sequence has (--windows), if you have not yet.
+    2. Shuffle as far as the order allows: which sequences go into a batch together, and in which
+    row each of them runs. The windows of one sequence stay in order, and the state is reset where
+    it ends.
+    3. Where gradients themselves have to reach further (--lag), train on longer windows.
 
 ELI5
     You read a long story, one page each evening. You still know yesterday's page, so you follow

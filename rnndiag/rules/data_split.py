@@ -10,11 +10,12 @@ Why it matters
     that chose nothing (test). A test set that training has seen measures memory.
 
 What to do
-    1. Split before anything else: 80 % for training, 10 % for validation, 10 % for the test.
-    With millions of sequences smaller shares do for the last two.
-    2. Keep pieces of one recording, text or person in one of the sets.
-    3. Look at the test set once, at the end. If it was looked at before, take it as a validation
-    set and find new data for the test.
+    1. A test set that training has seen: take it as a validation set, and find new data for the
+    test.
+    2. Split before anything else: 80 % for training, 10 % for validation, 10 % for the test, which
+    is looked at once, at the end. With millions of sequences smaller shares do for the last two.
+
+    Keep pieces of one recording, text or person in one of the sets.
 
 ELI5
     In hide and seek you count with your eyes closed. If you peek, you find everybody at once and

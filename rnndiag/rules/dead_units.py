@@ -71,13 +71,15 @@ def check(
         return None
     units, dead = layer.hidden_size or 0, len(activity.dead_units)
     cut = cuts.error if severity == "error" else cuts.warning
+    few = activity.steps < cuts.steps
     return Fired(
         message=(
             f"{dead} of {units} units are dead, {percent(activity.dead_share)} and more than "
             f"{percent(cut)}"
         ),
         severity=severity,
-        confidence="high" if activity.steps >= cuts.steps else "medium",
+        confidence="medium" if few else "high",
+        doubt=f"the probe has no more than {activity.steps} steps" if few else None,
         evidence={
             "dead_share": activity.dead_share,
             "dead_units": list(activity.dead_units),

@@ -11,8 +11,9 @@ Why it matters
     learning rate, so that values up to about 1 are in use there; above 1e-2 it is a note only.
 
 What to do
-    1. Try 1e-4 and 1e-3 and keep what validates better.
-    2. Separate values for kernel and recurrent kernel; biases no more than either.
+    1. Try 1e-4 on the larger one of kernel and recurrent kernel, less on a much smaller one, and
+    on biases no more than on either.
+    2. Then try ten times that, and keep what validates better.
 
 ELI5
     A pinch of salt makes the soup better. One single grain nobody can taste, and a whole cup

@@ -1,18 +1,22 @@
-"""The weights are decayed, and their norm did not fall all the same.
+"""Decay did not keep the weights small: their norm did not fall, or one of them is huge.
 
 What it means
     A weight decay is known to have been at work, but from the first checkpoint of the series to
-    the last the norm of the matrix grew, or stayed as it was.
+    the last the norm of the matrix grew, or stayed as it was. Or, which takes no series and no
+    known decay: the largest weight of the layer is above 20, where good published models mostly
+    end below 12.
 
 Why it matters
     Decay is there to keep weights small. If the norm does not move, either the loss pulls as hard
     the other way, which may be just right, or the value is too small to count. Then the network
-    is as good as undecayed, and comparing runs with and without decay compares nothing.
+    is as good as undecayed, and comparing runs with and without decay compares nothing. A single
+    huge weight means that one input, one unit or one bias settles what a gate does.
 
 What to do
     1. Look at the validation loss first: if it does not rise, there may be nothing to mend.
-    2. Else try ten times the decay, and track the norms again.
-    3. Above 1e-2, rather bound the weights than decay them still more.
+    2. Else try ten times the decay, and track the norms again. Without a decay start at 1e-4;
+    where the huge weight is a bias, decay or bound the biases.
+    3. From 1e-2 on, rather bound the weights than decay them still more.
 
 ELI5
     You pull the plug of the bathtub, but the tap stays open, and the water does not get any
@@ -21,6 +25,7 @@ ELI5
 Sources
     - A: weight norm tracking
     - A: what to do 1
+    - A: what to do 9
     - A: introspection
     - A: weight constraints
 """
@@ -34,6 +39,7 @@ from typing import TYPE_CHECKING
 from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, Series, Settings, Skipped
 from rnndiag.rules._advice import percent
+from rnndiag.rules._biases import smaller
 from rnndiag.rules._growth import Matrix, courses
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
@@ -47,21 +53,38 @@ _LARGEST = 1e-2
 
 
 class Cuts(Thresholds):
-    """How far a norm has to fall."""
+    """How far a norm has to fall, and how large a single weight may be."""
 
     fall = Cut(0.02, "of the first norm", "own cut: less is no fall to speak of")
+    largest = Cut(20, "max|w|", "own cut: .6-12 in good published LSTMs, .6-.85 in GRUs")
 
 
 def check(
     layer: LayerReport,
-    series: Series,
+    series: Series | None,
     norms: WeightNorms,
     own: LayerSettings,
     settings: Settings,
     snippets: Snippets,
     cuts: Cuts,
 ) -> Fired | Skipped | None:
-    """‖K‖ or ‖R‖ no lower at the end of the series than at its beginning, although decayed."""
+    """‖K‖ or ‖R‖ no lower at the end of the series, although decayed; or a huge weight."""
+    found = _unmoved(layer, series, norms, own, settings, snippets, cuts)
+    if isinstance(found, Fired) or norms.max_abs <= cuts.largest:
+        return found
+    return _huge(layer, norms, own, snippets, cuts)
+
+
+def _unmoved(
+    layer: LayerReport,
+    series: Series | None,
+    norms: WeightNorms,
+    own: LayerSettings,
+    settings: Settings,
+    snippets: Snippets,
+    cuts: Cuts,
+) -> Fired | Skipped | None:
+    """What the series tells."""
     found = courses(layer, series)
     if isinstance(found, Skipped):
         return found
@@ -74,8 +97,8 @@ def check(
         return None
     return Fired(
         message=f"although decayed, {' and '.join(map(_told, still))}: no fall by {cuts.fall:.0%}",
-        # Where the loss pulls as hard the other way, it looks the same.
         confidence="medium",
+        doubt="where the loss pulls as hard the other way, it looks the same",
         evidence={
             "kernel_decay": kernels[0].decay,
             "recurrent_decay": kernels[1].decay,
@@ -86,6 +109,56 @@ def check(
         measured=worse("growth", max(matrix.course.factor for matrix in still)),
         advice=tuple(_advice(layer, norms, still, settings, snippets)),
     )
+
+
+def _huge(
+    layer: LayerReport, norms: WeightNorms, own: LayerSettings, snippets: Snippets, cuts: Cuts
+) -> Fired:
+    """A single weight above the cut, whether or not any decay is known."""
+    part, gate = _largest_weight(norms)
+    return Fired(
+        message=(
+            f"the largest weight, in the {part} of the {gate} gate, is {norms.max_abs:.3g}, more "
+            f"than {cuts.largest:g}"
+        ),
+        evidence={
+            "max_abs": norms.max_abs,
+            "part": part,
+            "gate": gate,
+            "kernel_decay": own.kernel_decay.value if own.kernel_decay else None,
+            "recurrent_decay": own.recurrent_decay.value if own.recurrent_decay else None,
+        },
+        measured=worse("max_abs", norms.max_abs),
+        advice=(
+            step("leave it if validation loss does not rise", "A: introspection"),
+            *_against(part, layer, norms, own, snippets),
+        ),
+    )
+
+
+def _largest_weight(norms: WeightNorms) -> tuple[str, str]:
+    """In which part of which gate it stands."""
+    sizes = {
+        (part, gate): array.max_abs
+        for gate, own in norms.gates.items()
+        for part, array in (
+            ("kernel", own.kernel),
+            ("recurrent kernel", own.recurrent),
+            ("bias", own.bias),
+        )
+        if array is not None
+    }
+    return max(sizes, key=lambda place: sizes[place])
+
+
+def _against(
+    part: str, layer: LayerReport, norms: WeightNorms, own: LayerSettings, snippets: Snippets
+) -> Iterator[Advice]:
+    if part == "bias":
+        yield from smaller(norms, own, snippets)
+        return
+    decay = own.kernel_decay if part == "kernel" else own.recurrent_decay
+    yield _more(decay.value if decay else 0.0, layer, norms, snippets)
 
 
 def _none(kernels: Sequence[Matrix]) -> Skipped:
@@ -113,17 +186,21 @@ def _advice(
         f"leave it if validation loss does not rise{_alone(decay, settings)}",
         "A: introspection",
     )
+    yield _more(decay, layer, norms, snippets)
+
+
+def _more(decay: float, layer: LayerReport, norms: WeightNorms, snippets: Snippets) -> Advice:
+    """More decay than there is; where that would leave the documents' range, a bound."""
     if decay < _LARGEST:
-        fit = decays.fitted(norms, min(10 * decay, _LARGEST))
-        yield step(
-            f"else ten times as much: {decays.written(fit.kernel)} on the kernel, "
-            f"{decays.written(fit.recurrent)} on the recurrent kernel ({fit.reason})",
+        fit = decays.fitted(norms, min(10 * decay, _LARGEST) or decays.SMALLEST)
+        much = "ten times as much" if decay else "weight decay"
+        return step(
+            f"else {much}: {fit.values} ({fit.reason})",
             "A: weight norm tracking",
             snippets.decay(fit.kernel, fit.recurrent, fit.bias),
         )
-        return
     column = norms.rms_recurrent * (layer.hidden_size or 1) ** 0.5
-    yield step(
+    return step(
         f"else keep the norm of each column of both kernels below {column / 2:.2g} (the "
         f"recurrent kernel's have {column:.2g} now): more decay than {decays.written(decay)} is "
         "out of the range of both documents",

@@ -64,8 +64,8 @@ def check(
             f"{layer.id} is the only recurrent layer, under a recurrent decay of "
             f"{decays.written(decay.value)}, no less than {decays.written(cuts.decay)}"
         ),
-        # An L2 penalty and decoupled decay of the same λ do not pull equally.
         confidence="medium",
+        doubt="an L2 penalty and decoupled decay of the same λ do not pull equally",
         evidence={"recurrent_decay": decay.value, "source": decay.source},
         measured=worse("recurrent_decay", decay.value),
         advice=tuple(_advice(decay.value, own, snippets)),

@@ -34,12 +34,16 @@ Sources
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, Measured, Settings
-from rnndiag.rules._advice import clip, lower_rate, smaller_biases
+from rnndiag.rules._advice import clip, lower_rate
+from rnndiag.rules._biases import smaller
+from rnndiag.rules._cuts import ADAPTIVE_RATE, PLAIN_RATE, highest_rate
+from rnndiag.rules._doubts import by_pulse
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, by_cuts, step, worse
 from rnndiag.snippets.base import Snippets
 
@@ -60,7 +64,8 @@ class Cuts(Thresholds):
     warning = Cut(10, "times", "own cut: growth is 1 in good published models")
     error = Cut(100, "times", "own cut: growth is 1 in good published models")
     lyapunov = Cut(0.05, "per step", "own cut: λ₁ is -.15 to .04 in good published LSTMs")
-    high_rate = Cut(0.01, "learning rate", "own cut: ten times Adam's default")
+    adaptive_rate = ADAPTIVE_RATE
+    plain_rate = PLAIN_RATE
     bias_share = Cut(0.5, "of the pre-activations", "own cut: .01-.31 in good published LSTMs")
 
 
@@ -81,10 +86,12 @@ def check(
     if found is None:
         return None
     message, measured = found
+    confidence, doubt = by_pulse(span) if severity else ("high", None)
     return Fired(
         message=message,
         severity=severity,
-        confidence="high" if span.cotangent == "output" else "medium",
+        confidence=confidence,
+        doubt=doubt,
         evidence={
             "growth": span.growth,
             "timesteps": span.timesteps,
@@ -96,7 +103,7 @@ def check(
             clip(settings, snippets),
             lower_rate(settings, snippets),
             *_smaller_weights(layer, norms, settings, own, snippets, cuts),
-            *_smaller_biases(budget, norms, snippets, cuts),
+            *_smaller_biases(budget, norms, own, snippets, cuts),
             step("more layer normalization", "B: tuning: unstable", snippets.layer_normalization()),
         ),
     )
@@ -108,7 +115,8 @@ def _growing(span: GradientSpan, cuts: Cuts) -> tuple[str, Measured]:
         f"the gradient grows {span.growth:.3g} times on its way back through "
         f"{span.timesteps} steps, more than {cut:g}"
     )
-    return message, worse("growth", span.growth)
+    # In powers of ten: of an exploding gradient the growth itself varies many times.
+    return message, worse("log10_growth", math.log10(span.growth))
 
 
 def _chaotic(lyapunov: Lyapunov | None, cuts: Cuts) -> tuple[str, Measured] | None:
@@ -122,7 +130,7 @@ def _chaotic(lyapunov: Lyapunov | None, cuts: Cuts) -> tuple[str, Measured] | No
         f"a small change of the state grows from step to step: λ₁ is at least {least:.3f}, "
         f"more than {cuts.lyapunov:g}"
     )
-    return message, worse("lyapunov", lyapunov.top)
+    return message, worse("least_lyapunov", least)
 
 
 # ---------------------------------------------------------------- advice
@@ -140,9 +148,10 @@ def _smaller_weights(
     if norms is None:
         return
     rate = settings.learning_rate
-    if rate is None or rate.value >= cuts.high_rate:
+    high = rate and rate.value > highest_rate(settings, cuts.adaptive_rate, cuts.plain_rate)
+    if rate is None or high:
         yield _bound(layer, norms, rate.value if rate else None, snippets)
-    if rate is None or rate.value < cuts.high_rate:
+    if not high:
         yield _more_decay(norms, own, snippets)
 
 
@@ -172,9 +181,13 @@ def _more_decay(norms: WeightNorms, own: LayerSettings, snippets: Snippets) -> A
 
 
 def _smaller_biases(
-    budget: PreactivationBudget | None, norms: WeightNorms | None, snippets: Snippets, cuts: Cuts
+    budget: PreactivationBudget | None,
+    norms: WeightNorms | None,
+    own: LayerSettings,
+    snippets: Snippets,
+    cuts: Cuts,
 ) -> Iterator[Advice]:
     if budget is None or budget.bias <= cuts.bias_share:
         return
     if norms is not None and norms.bias:
-        yield smaller_biases(norms, snippets)
+        yield from smaller(norms, own, snippets)

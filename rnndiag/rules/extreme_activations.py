@@ -8,11 +8,15 @@ Why it matters
     On the flat ends an output hardly changes with what goes in, so hardly any gradient comes
     back and the unit stops learning. It also says little: only yes or no, where it could say how
     much. Gates with clear decisions are normal; a state that is nearly all yes and no is not.
+    In a layer of fewer than 16 units a single one is a large share, so there it is a note.
 
 What to do
     1. Decay the weights, which brings units back to the steep, nearly linear part.
-    2. Scale the inputs to mean 0 and variance 1: large inputs push as hard as large weights.
+    2. Scale the inputs to mean 0 and variance 1: large inputs push as hard as large weights. Of
+    what other layers hand on, normalization takes care.
     3. Normalize around the layer.
+
+    What makes up most of the sums before the activation comes first.
 
 ELI5
     On a seesaw with an elephant at one end nothing that you do at the other end matters. It is
@@ -32,6 +36,7 @@ from typing import TYPE_CHECKING
 
 from rnndiag.records import LayerReport, Report, Skipped
 from rnndiag.rules._advice import less_saturation, percent
+from rnndiag.rules._cuts import UNITS, few_units
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, by_cuts, worse
 from rnndiag.snippets.base import Snippets
 
@@ -55,6 +60,7 @@ class Cuts(Thresholds):
     gru_error = Cut(0.60, "of the activations", _GRU)
     plain_warning = Cut(0.40, "of the activations", _PLAIN)
     plain_error = Cut(0.70, "of the activations", _PLAIN)
+    units = UNITS
 
     def of(self, kind: str) -> tuple[float, float]:
         """Warning and error for a kind of cell; what has no gates counts as plain."""
@@ -83,12 +89,14 @@ def check(
     if severity is None:
         return None
     cut = error if severity == "error" else warning
+    few = (layer.hidden_size or 0) < cuts.units
     return Fired(
         message=(
             f"{percent(share)} of the outputs are beyond 0.99 of their range, more than "
             f"{percent(cut)}"
         ),
-        severity=severity,
+        severity="note" if few else severity,
+        capped=few_units(layer, severity) if few else None,
         evidence={
             "extreme_share": share,
             "mean_abs": activity.mean_abs,

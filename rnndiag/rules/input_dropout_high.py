@@ -11,14 +11,18 @@ Why it matters
 
     Here the two documents disagree. A wants at most 0.2 on what a recurrent layer is fed; B's
     checklist has 0.3 to 0.5 for each layer. This rule takes B's values as those for what goes
-    from layer to layer: between two recurrent layers they get a note, anywhere else a warning.
-    With --profile b, B's upper end is the cut everywhere.
+    from layer to layer: between recurrent layers they get a note, anywhere else a warning. A
+    layer is taken to stand on recurrent ones where it is an upper layer of a PyTorch stack, or
+    where Keras calls a recurrent layer before it and nothing but merging, normalization, dropout
+    and the like in between. With --profile b, B's upper end is the cut everywhere.
 
 What to do
     1. Try 0.1. If that validates better than none try 0.2, otherwise do without (--trials says
     which comes next).
     2. Drop parts of the state that goes round instead: recurrent dropout, from 0.2 on.
     3. Keep 0.3 to 0.5 for what goes on to layers that are not recurrent.
+
+    With --profile b, 0.3 on the inputs comes first, and 0.5 is the most.
 
 ELI5
     You follow a story on a radio that crackles. A crackle now and then makes you listen to what
@@ -42,7 +46,7 @@ from dataclasses import dataclass
 
 from rnndiag import ladders
 from rnndiag.records import Advice, LayerReport, LayerSettings, Report, Severity, Skipped, Trials
-from rnndiag.rules._surroundings import before, is_recurrent
+from rnndiag.rules._surroundings import before, stands_on_recurrent
 from rnndiag.rules.base import Cut, Fired, Profile, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
 
@@ -64,7 +68,13 @@ class _Dropout:
     layer: str | None = None
     """The dropout layer's name; None where the recurrent layer itself drops."""
     between: bool = False
-    """Whether it stands between two recurrent layers."""
+    """Whether it stands between recurrent layers."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Another branch may stand between what the order of the calls puts side by side."""
+        by_order = self.layer is not None or self.between
+        return "where it stands is told by the order of the calls alone" if by_order else None
 
 
 def check(
@@ -92,8 +102,8 @@ def check(
     return Fired(
         message=_message(found, profile, cuts),
         severity=_severity(found, cuts),
-        # The order of the calls: another branch may stand between the two.
-        confidence="medium" if found.layer else "high",
+        confidence="medium" if found.doubt else "high",
+        doubt=found.doubt,
         evidence={"dropout": found.rate, "dropout_layer": found.layer, "source": found.source},
         measured=worse("dropout", found.rate),
         advice=tuple(_advice(found, own, following, profile, snippets)),
@@ -101,8 +111,9 @@ def check(
 
 
 def _dropouts(layer: LayerReport, report: Report, own: LayerSettings) -> Iterator[_Dropout]:
+    between = stands_on_recurrent(layer, report)
     if own.dropout is not None:
-        yield _Dropout(rate=own.dropout.value, source=own.dropout.source)
+        yield _Dropout(rate=own.dropout.value, source=own.dropout.source, between=between)
     around = before(layer, report)
     rate = around[0].arguments.get("rate") if around and around[0].kind in _KINDS else None
     if isinstance(rate, (int, float)):
@@ -111,7 +122,7 @@ def _dropouts(layer: LayerReport, report: Report, own: LayerSettings) -> Iterato
             rate=round(float(rate), 6),
             source="config",
             layer=around[0].name,
-            between=len(around) > 1 and is_recurrent(around[1], report),
+            between=between,
         )
 
 

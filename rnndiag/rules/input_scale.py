@@ -86,8 +86,8 @@ def check(
         return None
     return Fired(
         message=signs[0][0],
-        # A probe may miss the rare cases in which a feature is large.
         confidence="medium",
+        doubt="a probe may miss the rare cases in which a feature is large",
         evidence={
             "signs": [text for text, _ in signs],
             "deviations": [list(own.deviations) for own in probe.inputs],

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from rnndiag.measurements.preactivation_budget import PreactivationBudget
     from rnndiag.measurements.weight_norms import WeightNorms
 
-RULE = Rule(code="RNN303", severity="warning", rests_on="activity")
+RULE = Rule(code="RNN303", severity="warning", rests_on="weights")
 _OWN = "own cut: .27-1.44 in good published models"
 _GRAVE = "own cut: and memory, growth or biases at their rule's warning, on real input"
 
@@ -57,7 +57,8 @@ class Cuts(Thresholds):
     """Where RMS(R) / RMS(K) has to lie.
 
     Outside the inner two it warns by the ratio alone: of the published models none does. That
-    it is an error takes the outer two and a second sign.
+    it is an error takes the outer two and a second sign, by the default cuts of RNN101, RNN102 and
+    RNN302, whatever thresholds were chosen for those.
     """
 
     low = Cut(0.25, "RMS(R) / RMS(K)", _OWN)
@@ -85,10 +86,13 @@ def check(
     on_noise = probe.source == "synthetic" or layer.reason is not None
     signs = [] if on_noise else list(_second_signs(span, lyapunov, budget))
     grave = bool(signs) and not cuts.error_low <= ratio <= cuts.error_high
+    assumed = grave and probe.wiring != "exact"
     bounds = (cuts.error_low, cuts.error_high) if grave else (cuts.low, cuts.high)
     return Fired(
         message="; ".join((_message(ratio, *bounds), *signs)),
         severity="error" if grave else "warning",
+        confidence="medium" if assumed else "high",
+        doubt="the second sign was seen with assumed wiring" if assumed else None,
         evidence={
             "recurrent_kernel_ratio": ratio,
             "rms_kernel": norms.rms_kernel,
@@ -118,7 +122,7 @@ def _second_signs(
             yield f"the gradient grows {span.growth:.3g} times on its way back"
     asymptotic = lyapunov.asymptotic_span if lyapunov else None
     if asymptotic is not None and asymptotic < memory.warning:
-        yield f"on long sequences the gradient would reach {asymptotic:.1f} steps back"
+        yield f"on long sequences the gradient would reach {asymptotic:.3g} steps back"
     share = budget.bias if budget and budget.rms_bias > bias.size_warning else 0.0
     if share > bias.share_warning:
         yield f"the biases are {percent(share)} of what gates and units add up"

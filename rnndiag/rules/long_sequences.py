@@ -12,7 +12,8 @@ Why it matters
 What to do
     1. Put a convolution in front that has a stride: it sums up a few steps and hands on one, so
     that about a thousand are left. Validation should not suffer, and may improve.
-    2. If a short window is enough for the task, cut sequences into windows instead.
+
+    If a short window is enough for the task, cut sequences into windows instead.
 
 ELI5
     In a flip book every page differs a tiny bit from the one before. If you look at every fifth

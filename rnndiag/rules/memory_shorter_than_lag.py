@@ -9,14 +9,15 @@ Why it matters
     cannot have learned to use it. More epochs do not change that.
 
 What to do
-    1. Start again with memories as long as the lag: keeping biases drawn for it (chrono
-    initialisation), or an orthogonal recurrent kernel where there is no gate that keeps.
+    1. Start again with memories as long as the lag: biases of the gate that keeps the state, drawn
+    for it (chrono initialisation). Where there is no such gate: tanh in the place of sigmoid, and
+    an orthogonal recurrent kernel.
     2. With more than a thousand timesteps put a strided convolution in front: the lag becomes
     shorter by the stride.
     3. Decay the recurrent kernel, which keeps saturating activations where gradients pass; with
     relu expect less of it. A second layer gives back the expressive power that this costs.
-    4. Normalize: layer normalization, batch normalization, or recurrent batch normalization;
-    keep what helps.
+    4. Normalize around the layer, or within its recurrence (recurrent batch normalization); keep
+    it if it helps.
     5. Residual connections, or independently recurrent units (IndRNN).
 
 ELI5
@@ -43,6 +44,7 @@ from typing import TYPE_CHECKING
 
 from rnndiag.records import Advice, Confidence, LayerReport, Measured, Severity, Skipped
 from rnndiag.rules._advice import start_with_memory, stretch_memory
+from rnndiag.rules._doubts import by_pulse, seeds_differ
 from rnndiag.rules.base import Cut, Fired, Lag, Rule, Thresholds, short, step
 from rnndiag.snippets.base import Snippets
 
@@ -82,10 +84,12 @@ def check(
         reason = f"sequences of {span.timesteps} steps are shorter than the lag: --timesteps"
         return Skipped(reason=reason) if unseen else None
     message, measured = found
+    confidence, doubt = _confidence(measured, span, lag)
     return Fired(
         message=message,
         severity=_severity(measured, span, lag),
-        confidence=_confidence(measured, span, lag),
+        confidence=confidence,
+        doubt=doubt,
         evidence={
             "lag": lag,
             "span": span.span,
@@ -118,12 +122,12 @@ def _short(
         ), short("span", span.span)
     if asymptotic is not None and asymptotic < lag:
         return (
-            f"on long sequences the gradient would reach {asymptotic:.1f} steps back, "
+            f"on long sequences the gradient would reach {asymptotic:.3g} steps back, "
             f"fewer than the lag of {lag}"
         ), short("asymptotic_span", asymptotic)
     if timescale is not None and timescale.p90 < lag * cuts.timescale:
         return (
-            f"nine of ten units keep their state for {timescale.p90:.1f} steps or less, "
+            f"nine of ten units keep their state for {timescale.p90:.3g} steps or less, "
             f"fewer than the lag of {lag}"
         ), short("timescale_p90", timescale.p90)
     return None
@@ -139,13 +143,15 @@ def _severity(measured: Measured, span: GradientSpan, lag: int) -> Severity:
     return "note" if gates_alone else "warning"
 
 
-def _confidence(measured: Measured, span: GradientSpan, lag: int) -> Confidence:
+def _confidence(measured: Measured, span: GradientSpan, lag: int) -> tuple[Confidence, str | None]:
     """Low where the gradient was seen to reach the lag, by all samples or by those of a seed."""
-    seeds = [own for own in span.by_seed if own is not None]
-    if max([span.span, *seeds]) >= lag:
-        return "low"
-    sure = measured.name == "span" and span.cotangent == "output"
-    return "high" if sure else "medium"
+    if span.span >= lag:
+        return "low", f"the gradient itself reaches {span.span} steps back"
+    if max((own for own in span.by_seed if own is not None), default=0) >= lag:
+        return "low", seeds_differ(span)
+    if measured.name != "span":
+        return "medium", f"no gradient was followed for as long as {lag} steps"
+    return by_pulse(span)
 
 
 def _shorter_sequences(

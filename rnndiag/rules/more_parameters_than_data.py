@@ -14,7 +14,7 @@ What to do
     1. More training data; parts of sequences and small changes to them count, too.
     2. Fewer units. Each is one more feature that can be told apart, so take as many as the data
     is complex, and see in validation how few will do.
-    3. If the size has to stay: dropout, weight decay and early stopping together.
+    3. Early stopping; if the size has to stay, dropout and weight decay together with it.
 
 ELI5
     You have a cupboard of a thousand drawers and twenty marbles. Every marble gets a drawer of
@@ -73,8 +73,8 @@ def check(
             f"{parameters:,} parameters for {samples.value:,} sequences of {steps} timesteps: "
             f"{each:.3g} a timestep, more than {cuts.per_timestep:g}"
         ),
-        # What a network can store depends on how much its sequences have in common.
         confidence="medium",
+        doubt="what a network can store depends on what its sequences have in common",
         evidence={
             "parameters": parameters,
             "samples": samples.value,

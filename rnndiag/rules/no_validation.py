@@ -12,7 +12,8 @@ What to do
     1. Hold data back, 10 % of it, and evaluate on it after every epoch. If that was done and
     its column has a name that rnndiag does not know, name it with --val-column.
     2. Stop by it.
-    3. Do not stop at that number either: see what a change does to weights, gates and spans.
+
+    And do not look at that number alone: see what a change does to weights, gates and spans.
 
 ELI5
     You practise a song with plugs in your ears, and it feels great. Whether it sounds great

@@ -10,10 +10,12 @@ Why it matters
     of their range where they can still learn.
 
 What to do
-    1. Try 1e-3 and 1e-4 and see which does better.
-    2. Give kernel and recurrent kernel values of their own: the much smaller matrix gets less.
-    3. Give biases no more than either. Once this is settled, let a search do the fine tuning
-    (Bayesian optimization) over just the regularizers that proved to matter.
+    1. Try 1e-4 on the larger one of kernel and recurrent kernel. Each gets a value of its own: the
+    much smaller matrix less, and biases no more than either.
+    2. Then try ten times that, and keep what does better.
+
+    With --trials, what was tried decides which value comes next. Once this is settled, let a search
+    do the fine tuning (Bayesian optimization) over just the regularizers that proved to matter.
 
 ELI5
     You may take as many toys on a trip as you like, but each one has to be carried. Soon you

@@ -16,7 +16,8 @@ What to do
     worse. It does not depend on what else is in the batch.
     3. Try recurrent batch normalization, within the step from state to state. It should do more
     than around the layer, and neither framework has it ready-made.
-    4. Write down what came of each (--trials).
+
+    Write down what came of each: with --trials, what was scrapped is not advised again.
 
 ELI5
     In a choir one voice is loud and one can hardly be heard. The conductor asks everybody to
@@ -57,19 +58,23 @@ def check(report: Report, trials: Trials | None, snippets: Snippets) -> Fired | 
     advice = tuple(_advice(trials, snippets))
     if not advice:
         return None
+    confidence, doubt = _confidence(report)
     return Fired(
         message="neither batch nor layer normalization in the network",
-        confidence=_confidence(report),
+        confidence=confidence,
+        doubt=doubt,
         evidence={"layers": [own.kind for own in report.network]},
         advice=advice,
     )
 
 
-def _confidence(report: Report) -> Confidence:
+def _confidence(report: Report) -> tuple[Confidence, str | None]:
     """A state dict shows only normalizations with weights, and not all of them for sure."""
     if is_exact(report):
-        return "high"
-    return "medium" if report.probe.wiring == "assumed" else "low"
+        return "high", None
+    if report.probe.wiring == "assumed":
+        return "medium", "a normalization without weights does not show in a state dict"
+    return "low", "not all that stands around the recurrent layers is known"
 
 
 def _advice(trials: Trials | None, snippets: Snippets) -> Iterator[Advice]:

@@ -15,8 +15,9 @@ What to do
     2. More weight decay: 1e-4, then 1e-3.
     3. More training data.
     4. A smaller network.
-    5. Use them together: they work on different things. Training loss will be higher, and that
-    is no loss.
+
+    Use them together: they work on different things. Training loss will be higher, and that is no
+    loss.
 
 ELI5
     You run through the maze in your garden every day, until you can do it with closed eyes:
@@ -94,6 +95,7 @@ def check(
         ),
         severity=severity,
         confidence=losses.confidence,
+        doubt=losses.doubt,
         evidence=_evidence(losses),
         measured=worse("gap", gap),
         advice=tuple(_advice(report, settings, snippets)),

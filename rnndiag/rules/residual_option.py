@@ -33,8 +33,9 @@ import re
 from typing import TYPE_CHECKING
 
 from rnndiag.records import LayerReport, LayerSettings, Report, Skipped
+from rnndiag.rules._doubts import by_pulse
 from rnndiag.rules._last_resort import in_place, is_climbed
-from rnndiag.rules._surroundings import before, is_recurrent
+from rnndiag.rules._surroundings import stands_on_recurrent
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, short, step
 from rnndiag.snippets.base import Snippets
 
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
     from rnndiag.measurements.gradient_span import GradientSpan
 
 RULE = Rule(code="RNN414", severity="note", rests_on="memory")
-_WITHOUT_WEIGHTS = re.compile(r"dropout|norm|masking|activation|noise", re.IGNORECASE)
-"""What may stand between two recurrent layers of a stack."""
-
+_BY_ORDER = "what feeds the layer is told by the order of the calls alone"
 _SUM = re.compile(r"(^|[._/])add(_\d+)?$", re.IGNORECASE)
 
 
@@ -68,20 +67,22 @@ def check(
     if isinstance(ready, Skipped):
         return ready
     near = _near(span, cuts)
-    plain = is_climbed(own) and _is_stacked(layer, report) and not _adds(report)
+    plain = is_climbed(own) and stands_on_recurrent(layer, report) and not _adds(report)
     if not ready or not (near or plain):
         return None
     rate = own.recurrent_dropout.value if own.recurrent_dropout else 0.0
     why = near or "it stands on another recurrent layer with no path around it"
+    confidence, doubt = by_pulse(span) if near and span else ("medium", _BY_ORDER)
     return Fired(
         message=f"with recurrent dropout and normalization, {why}",
-        confidence="high" if near else "medium",
+        confidence=confidence,
+        doubt=doubt,
         evidence={
             "recurrent_dropout": rate,
             "span": span.span if span else None,
             "timesteps": span.timesteps if span else None,
         },
-        measured=short("span", span.span) if span else None,
+        measured=short("span", span.span) if near and span else None,
         advice=(
             step("add the layer's input to its output", "A: what to do 8", snippets.residual()),
             step(
@@ -100,13 +101,6 @@ def _near(span: GradientSpan | None, cuts: Cuts) -> str:
     if span.span >= least:
         return ""
     return f"gradients still reach only {span.span} steps back, fewer than {least:.3g}"
-
-
-def _is_stacked(layer: LayerReport, report: Report) -> bool:
-    """Whether what comes in is another recurrent layer's output, as far as the order tells."""
-    around = before(layer, report)
-    below = next((own for own in around if not _WITHOUT_WEIGHTS.search(own.kind)), None)
-    return below is not None and is_recurrent(below, report)
 
 
 def _adds(report: Report) -> bool:

@@ -13,7 +13,7 @@ Why it matters
 
 What to do
     1. Keep the value for the larger matrix, and give the much smaller one less.
-    2. Search for the two separately: 1e-3 and 1e-4 for each.
+    2. Search for the two separately.
 
 ELI5
     A big dog and a small cat both have to lose weight. If you take the same bowl of food away

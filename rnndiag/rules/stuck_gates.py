@@ -9,14 +9,19 @@ Why it matters
     A gate that does not move costs a third or a quarter of the layer's weights for nothing, and
     at the end of its range it gets next to no gradient: it will not come loose by itself. Some
     stuck units are normal, and chrono initialisation shuts input gates on purpose; most of a
-    layer is not.
+    layer is not. In a layer of fewer than 16 units a single one is a large share, so there it is a
+    note.
 
 What to do
     1. A shut forget or update gate: start again with biases that keep the state.
     2. Decay the weights: what drives a gate to its end are large pre-activations.
-    3. Scale the inputs to mean 0 and variance 1.
-    4. Decay the biases too, no more than the kernels: a large bias holds a gate without any help.
+    3. Scale the inputs to mean 0 and variance 1. Of what other layers hand on, normalization takes
+    care.
+    4. Decay the biases too, no more than the kernels, or bound their norm: a large bias holds a
+    gate without any help.
     5. Normalize around the layer.
+
+    From the second on, what makes up most of the sums before the activation comes first.
 
 ELI5
     A door that is painted shut is a wall, and one that is nailed open is a hole. Neither looks
@@ -37,8 +42,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnndiag.records import Advice, LayerReport, Report, Severity
+from rnndiag.records import Advice, LayerReport, LayerSettings, Report, Severity
 from rnndiag.rules._advice import less_saturation, percent, start_with_memory
+from rnndiag.rules._cuts import UNITS, few_units
 from rnndiag.rules.base import Cut, Fired, Lag, Rule, Thresholds, by_cuts, worse
 from rnndiag.snippets.base import Snippets
 
@@ -59,7 +65,7 @@ class Cuts(Thresholds):
     error = Cut(0.70, "of the units", _OWN)
     shut_warning = Cut(0.30, "of the units", _OWN)
     shut_error = Cut(0.60, "of the units", _OWN)
-    units = Cut(16, "units", "own cut: in fewer, a share of the units says little")
+    units = UNITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +96,7 @@ def check(
     gates: GateActivity,
     budget: PreactivationBudget | None,
     norms: WeightNorms | None,
+    own: LayerSettings,
     lag: Lag | None,
     snippets: Snippets,
     cuts: Cuts,
@@ -98,18 +105,19 @@ def check(
     stuck = [found for name in gates if (found := _judge(name, gates[name], cuts))]
     if not stuck:
         return None
-    worst = max(stuck, key=lambda own: own.gate.stuck_share / own.warning)
-    grave = any(own.severity == "error" for own in stuck)
+    worst = max(stuck, key=lambda found: found.gate.stuck_share / found.warning)
+    grave = any(found.severity == "error" for found in stuck)
     severity: Severity = "error" if grave else "warning"
     few = (layer.hidden_size or 0) < cuts.units
     return Fired(
-        message=f"gates do not move: {'; '.join(own.text for own in stuck)}",
+        message=f"gates do not move: {'; '.join(found.text for found in stuck)}",
         severity="note" if few else severity,
-        evidence={own.name: _shares(own.gate) for own in stuck},
+        capped=few_units(layer, severity) if few else None,
+        evidence={found.name: _shares(found.gate) for found in stuck},
         measured=worse(f"{worst.name}_stuck_share", worst.gate.stuck_share),
         advice=(
             *_start(layer, stuck, lag or report.probe.timesteps, snippets),
-            *less_saturation(layer, report, norms, budget, snippets, biases=True),
+            *less_saturation(layer, report, norms, budget, snippets, biases=own),
         ),
     )
 

@@ -13,7 +13,8 @@ What to do
     1. Go back to the checkpoint of the best epoch, if it was kept.
     2. Stop early: give up five evaluations after the best, ten where the losses waver, and
     restore the best weights.
-    3. If the best comes very early, training longer was never the problem: see overfitting.
+
+    If the best comes very early, training longer was never the problem: see overfitting.
 
 ELI5
     You draw a horse, and it is lovely. You go on: one more line, and one more, until the paper
@@ -64,6 +65,7 @@ def check(
             f"{percent(losses.rise)} higher"
         ),
         confidence=losses.confidence,
+        doubt=losses.doubt,
         evidence=_evidence(losses),
         measured=worse("evaluations_since_best", losses.since_best),
         advice=(

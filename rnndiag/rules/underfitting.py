@@ -10,8 +10,8 @@ Why it matters
     gradients from arriving, or the network is not free or not large enough.
 
 What to do
-    1. See first whether another rule names a cause: gradients that vanish, dead units, stuck
-    gates, inputs on a wrong scale. What changes inside tells more than the loss does.
+    1. See first whether another rule names a cause: a short memory, dead units, stuck gates,
+    inputs on a wrong scale. What changes inside tells more than the loss does.
     2. Less regularization: smaller dropout and weight decay.
     3. A larger network: more units for richer data, more layers for more steps of thought.
     4. A lower learning rate: slower, but steadier. Where losses and weight norms both stand
@@ -81,6 +81,7 @@ def check(
             f"{min(train):.4g}, by {percent(fall)}, less than {percent(cuts.fall)}"
         ),
         confidence="medium",
+        doubt="a task that cannot be done any better looks the same",
         evidence={"fall": fall, **_ends(losses)},
         measured=short("fall", fall),
         advice=tuple(_advice(report, settings, snippets)),
@@ -97,6 +98,11 @@ def _ends(losses: Losses) -> dict[str, object]:
 
 
 def _advice(report: Report, settings: Settings, snippets: Snippets) -> Iterator[Advice]:
+    yield step(
+        "see first whether another finding names a cause: a short memory, dead units, stuck gates, "
+        "inputs on a wrong scale",
+        "A: introspection",
+    )
     yield from _less_regularization(settings, snippets)
     words, snippet = resized(report, 2, snippets)
     yield step(f"a larger network: {words}", _SOURCE, snippet)

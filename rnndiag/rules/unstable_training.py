@@ -10,11 +10,11 @@ Why it matters
     it can be used.
 
 What to do
-    1. More normalization: layer normalization around the recurrent layers.
-    2. A lower learning rate.
-    3. Gradient clipping: see that it is there, and that it acts before the optimizer's step.
-    4. After NaN, go back to a checkpoint from before it; training on from there needs one of
-    these changes.
+    1. After NaN, go back to a checkpoint from before it; training on from there needs one of the
+    other changes.
+    2. More normalization: layer normalization around the recurrent layers.
+    3. A lower learning rate.
+    4. Gradient clipping: see that it is there, and that it acts before the optimizer's step.
 
 ELI5
     You walk down a hill in fog, in giant's boots. One step too far and you land on the next
@@ -59,6 +59,11 @@ class Spike:
     loss: float
     median: float
 
+    @property
+    def height(self) -> float:
+        """How far it leaps."""
+        return self.loss - self.median
+
 
 def check(
     history: History, settings: Settings, snippets: Snippets, cuts: Cuts
@@ -72,17 +77,17 @@ def check(
     spikes = list(_spikes([(at, loss) for at, loss in pairs if loss is not None], cuts))
     if not spikes:
         return None
-    worst = max(spikes, key=lambda spike: spike.loss - spike.median)
+    worst = max(spikes, key=lambda spike: spike.height)
     several = "" if len(spikes) == 1 else f"; {len(spikes)} such leaps"
     return Fired(
         message=(
-            f"training loss leaps to {worst.loss:.3g} at {history.axis} {worst.epoch:g}, "
-            f"from a median of {worst.median:.3g}{several}"
+            f"training loss leaps by {worst.height:.3g} to {worst.loss:.3g} at {history.axis} "
+            f"{worst.epoch:g}, from a median of {worst.median:.3g}{several}"
         ),
-        # One leap that training recovered from may have been one odd batch.
         confidence="medium" if len(spikes) == 1 else "high",
+        doubt="a single leap may have been one odd batch" if len(spikes) == 1 else None,
         evidence={"spikes": [[spike.epoch, spike.loss, spike.median] for spike in spikes]},
-        measured=worse("spikes", len(spikes)),
+        measured=worse("leap", worst.height),
         advice=tuple(_advice(settings, snippets)),
     )
 

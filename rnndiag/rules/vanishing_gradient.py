@@ -12,11 +12,13 @@ Why it matters
 
 What to do
     1. Start again with memories that last: forget biases set for the lag that is needed (chrono
-    initialisation), or an orthogonal recurrent kernel where there is no forget gate.
+    initialisation). Where there is no forget gate: tanh in the place of sigmoid, and an orthogonal
+    recurrent kernel.
     2. Decay the recurrent kernel. It keeps saturating activations in their linear part, where
     gradients pass; that costs expressive power, which a second layer gives back. With relu there
     is little to linearize, so expect less of it.
-    3. Normalize: layer normalization, or recurrent batch normalization; keep it if it helps.
+    3. Normalize around the layer, or within its recurrence (recurrent batch normalization); keep
+    it if it helps.
     4. Residual connections, or independently recurrent units (IndRNN), change most and come last.
 
 ELI5
@@ -40,10 +42,12 @@ Sources
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnndiag.records import Confidence, LayerReport, Severity
+from rnndiag.records import Confidence, LayerReport, Measured, Severity
 from rnndiag.rules._advice import start_with_memory, stretch_memory
+from rnndiag.rules._doubts import by_pulse, seeds_differ
 from rnndiag.rules.base import Cut, Fired, Lag, Rule, Thresholds, short
 from rnndiag.snippets.base import Snippets
 
@@ -67,6 +71,16 @@ class Cuts(Thresholds):
     share = Cut(0.05, "of the sequence", "own cut: a note, as many tasks need no more")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sign:
+    """One sign that the memory is short."""
+
+    text: str
+    measured: Measured
+    severity: Severity = "warning"
+    capped: str | None = None
+
+
 def check(
     layer: LayerReport,
     span: GradientSpan,
@@ -79,16 +93,19 @@ def check(
 ) -> Fired | None:
     """Span, asymptotic span or timescale under their cuts."""
     asymptotic = lyapunov.asymptotic_span if lyapunov else None
-    severity, why = _judge(span, asymptotic, timescale, cuts)
-    if severity is None and lag is None:
+    found = _judge(span, asymptotic, timescale, cuts)
+    if found is None and lag is None:
         # With a lag to compare with, RNN103 is more to the point.
-        severity, why = _short_share(span, cuts)
-    if severity is None:
+        found = _short_share(span, cuts)
+    if found is None:
         return None
+    confidence, doubt = _confidence(found, span, cuts)
     return Fired(
-        message=why,
-        severity=severity,
-        confidence=_confidence(span, cuts),
+        message=found.text,
+        severity=found.severity,
+        capped=found.capped,
+        confidence=confidence,
+        doubt=doubt,
         evidence={
             "span": span.span,
             "timesteps": span.timesteps,
@@ -98,7 +115,7 @@ def check(
             "timescale_p90": timescale.p90 if timescale else None,
             "by_seed": list(span.by_seed),
         },
-        measured=short("span", span.span),
+        measured=found.measured,
         advice=(
             *start_with_memory(layer, span.timesteps, snippets),
             *stretch_memory(norms, snippets),
@@ -106,46 +123,72 @@ def check(
     )
 
 
-def _confidence(span: GradientSpan, cuts: Cuts) -> Confidence:
+def _confidence(found: _Sign, span: GradientSpan, cuts: Cuts) -> tuple[Confidence, str | None]:
     """Lower where the pulse is no loss of the network's, lowest where seeds disagree."""
+    if found.measured.name != "span":
+        return "medium", f"the gradient itself reaches {span.span} steps back"
     known = [own for own in span.by_seed if own is not None]
     if span.span < cuts.warning <= max(known, default=0):
-        return "low"
-    return "high" if span.cotangent == "output" else "medium"
+        return "low", seeds_differ(span)
+    return by_pulse(span)
 
 
 def _judge(
     span: GradientSpan, asymptotic: float | None, timescale: Timescale | None, cuts: Cuts
-) -> tuple[Severity | None, str]:
-    """How bad it is, and the sentence that says so."""
-    reach = f"the gradient reaches {span.span} of {span.timesteps} steps back"
+) -> _Sign | None:
+    """The first sign of a short memory, the surest first."""
     if span.timesteps < cuts.timesteps:
-        # A cut in proportion: there is no evidence for one, so it is a note at most.
-        scaled = cuts.warning * span.timesteps / cuts.timesteps
-        found = not span.censored and span.span < scaled
-        return ("note" if found else None), f"{reach}, fewer than {scaled:.3g}"
-    if not span.censored and span.span < cuts.error:
-        return "error", f"{reach}, fewer than {cuts.error:g}"
+        return _of_short_sequences(span, cuts)
     if not span.censored and span.span < cuts.warning:
-        return "warning", f"{reach}, fewer than {cuts.warning:g}"
+        severity, cut = _severity(span.span, cuts)
+        return _Sign(
+            severity=severity,
+            text=f"{_reach(span)}, fewer than {cut:g}",
+            measured=short("span", span.span),
+        )
     if asymptotic is not None and asymptotic < cuts.warning:
-        return "warning", (
-            f"on long sequences the gradient would reach {asymptotic:.1f} steps back, "
+        text = (
+            f"on long sequences the gradient would reach {asymptotic:.3g} steps back, "
             f"fewer than {cuts.warning:g}"
         )
+        return _Sign(text=text, measured=short("asymptotic_span", asymptotic))
     if timescale is not None and timescale.p90 < cuts.timescale:
-        return "warning", (
-            f"nine of ten units keep their state for {timescale.p90:.1f} timesteps or less, "
+        text = (
+            f"nine of ten units keep their state for {timescale.p90:.3g} timesteps or less, "
             f"under {cuts.timescale:g}"
         )
-    return None, ""
+        return _Sign(text=text, measured=short("timescale_p90", timescale.p90))
+    return None
 
 
-def _short_share(span: GradientSpan, cuts: Cuts) -> tuple[Severity | None, str]:
+def _severity(steps: float, cuts: Cuts) -> tuple[Severity, float]:
+    """That of a span below the warning's cut, and the cut that it is below."""
+    return ("error", cuts.error) if steps < cuts.error else ("warning", cuts.warning)
+
+
+def _of_short_sequences(span: GradientSpan, cuts: Cuts) -> _Sign | None:
+    """By a cut in proportion: there is no evidence for one, so it is a note."""
+    scaled = cuts.warning * span.timesteps / cuts.timesteps
+    if span.censored or span.span >= scaled:
+        return None
+    return _Sign(
+        severity="note",
+        text=f"{_reach(span)}, fewer than {scaled:.3g}",
+        measured=short("span", span.span),
+        capped=f"no more than a note on fewer than {cuts.timesteps:g} timesteps",
+    )
+
+
+def _short_share(span: GradientSpan, cuts: Cuts) -> _Sign | None:
     """Whether a long sequence goes unused for the most part."""
     if span.censored or span.span >= cuts.share * span.timesteps:
-        return None, ""
-    return "note", (
-        f"the gradient reaches {span.span} of {span.timesteps} steps back, "
-        f"under {cuts.share:.0%} of the sequence"
+        return None
+    return _Sign(
+        severity="note",
+        text=f"{_reach(span)}, under {cuts.share:.0%} of the sequence",
+        measured=short("span", span.span),
     )
+
+
+def _reach(span: GradientSpan) -> str:
+    return f"the gradient reaches {span.span} of {span.timesteps} steps back"

@@ -29,12 +29,22 @@ Sources
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rnndiag import decays
-from rnndiag.records import Advice, LayerReport, LayerSettings, Setting, Settings, Skipped
+from rnndiag.records import (
+    Advice,
+    LayerReport,
+    LayerSettings,
+    Measured,
+    Setting,
+    Settings,
+    Skipped,
+)
 from rnndiag.rules._advice import clip
+from rnndiag.rules._cuts import ADAPTIVE_RATE, PLAIN_RATE, highest_rate
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
 
@@ -43,10 +53,6 @@ if TYPE_CHECKING:
     from rnndiag.measurements.weight_norms import WeightNorms
 
 RULE = Rule(code="RNN411", severity="note", rests_on="memory")
-_ADAPTIVE = ("Adam", "AdamW", "Adamax", "Nadam", "NadamW", "RAdam", "RMSprop", "Lion")
-"""Optimizers whose steps are about as large as their learning rate."""
-_SCALE_FREE = ("Adadelta", "LBFGS", "Rprop")
-"""Optimizers that choose the size of their steps; a rate of 1 is usual."""
 _NO_RATE = "the learning rate is not known: give --context FILE.toml (learning_rate)"
 _UNKNOWN = (
     "the file tells neither of constraints nor of clipping: "
@@ -57,8 +63,8 @@ _UNKNOWN = (
 class Cuts(Thresholds):
     """From where on a bound is advised."""
 
-    adaptive = Cut(3e-3, "learning rate", "own cut: three times Adam's default")
-    plain = Cut(0.1, "learning rate", "own cut: ten times Keras's default for SGD")
+    adaptive_rate = ADAPTIVE_RATE
+    plain_rate = PLAIN_RATE
     growth = Cut(10, "times", "own cut: growth is 1 in good published models, as RNN102")
 
 
@@ -73,7 +79,8 @@ def check(
 ) -> Fired | Skipped | None:
     """A high learning rate or a growing gradient, with no constraint and no clipping."""
     growth = span.growth if span and span.growth > cuts.growth else None
-    rate, cut = settings.learning_rate, _cut(settings, cuts)
+    rate = settings.learning_rate
+    cut = highest_rate(settings, cuts.adaptive_rate, cuts.plain_rate)
     high = rate.value if rate and rate.value > cut else None
     if growth is None and high is None:
         return None if rate else Skipped(reason=_NO_RATE)
@@ -87,8 +94,9 @@ def check(
         message=f"{_reason(growth, high, cut, cuts)}, and {_missing(own, settings)}",
         severity="note" if growth is None else "warning",
         confidence="high" if len(known) == len(bounds) else "medium",
+        doubt=_unknown(own, settings),
         evidence=_evidence(settings, span, known[0].source),
-        measured=worse("growth", growth) if growth else worse("learning_rate", high or 0.0),
+        measured=_measured(growth, high),
         advice=tuple(_advice(layer, norms, growth, settings, snippets)),
     )
 
@@ -102,12 +110,22 @@ def _evidence(settings: Settings, span: GradientSpan | None, source: str) -> dic
     }
 
 
-def _cut(settings: Settings, cuts: Cuts) -> float:
-    """From which learning rate on it is high; the plain one where the optimizer is not known."""
-    names = settings.optimizer.value.split(" or ") if settings.optimizer else []
-    if any(name in _SCALE_FREE for name in names):
-        return float("inf")
-    return cuts.adaptive if names and set(names) <= set(_ADAPTIVE) else cuts.plain
+def _measured(growth: float | None, high: float | None) -> Measured:
+    """What the message is about; growth in powers of ten, as RNN102 has it."""
+    if growth is not None:
+        return worse("log10_growth", math.log10(growth))
+    return worse("learning_rate", high or 0.0)
+
+
+def _unknown(own: LayerSettings, settings: Settings) -> str | None:
+    """What may bound something after all."""
+    bounds = {
+        "clipping": settings.clipping,
+        "a constraint on the kernel": own.kernel_constraint,
+        "a constraint on the recurrent kernel": own.recurrent_constraint,
+    }
+    missing = [name for name, bound in bounds.items() if bound is None]
+    return f"nothing is known of {' or '.join(missing)}" if missing else None
 
 
 def _reason(growth: float | None, high: float | None, cut: float, cuts: Cuts) -> str:

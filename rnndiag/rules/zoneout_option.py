@@ -12,9 +12,9 @@ Why it matters
     author has not tried it. So it stands last.
 
 What to do
-    1. See to it that the steps of recurrent dropout (RNN407) have come to their end.
-    2. Try zoneout at 0.1; 0.05 to 0.2 is the range to search.
-    3. Compare it with recurrent dropout, in its place, before you use both together.
+    1. Try zoneout at 0.1 in the place of recurrent dropout; 0.05 to 0.2 is the range to search.
+
+    See how it compares with recurrent dropout before you use both together.
 
 ELI5
     Your team plans a trip. Now and then, somebody picked at random does not listen to the news
@@ -37,6 +37,7 @@ from rnndiag.snippets.base import Snippets
 
 RULE = Rule(code="RNN413", severity="note", rests_on="facts")
 _RATE = 0.1
+_NO_HISTORY = "without a history it is not known whether more regularization is needed"
 
 
 class Cuts(Thresholds):
@@ -66,8 +67,8 @@ def check(
     rate = own.recurrent_dropout.value if own.recurrent_dropout else 0.0
     return Fired(
         message=_message(rate, known),
-        # Without a history nobody knows whether more regularization is needed at all.
         confidence=known.confidence if known else "low",
+        doubt=known.doubt if known else _NO_HISTORY,
         evidence={"recurrent_dropout": rate, "gap": known.gap if known else None},
         advice=(
             step(

@@ -115,7 +115,7 @@ class Snippets(ABC):
 
     @abstractmethod
     def zoneout(self, rate: float) -> str:
-        """Zoneout (Krueger et al. 2017) around the layer."""
+        """Zoneout (Krueger et al. 2017) around the layer, in the place of recurrent dropout."""
 
     @abstractmethod
     def strided_convolution(self, stride: int) -> str:

@@ -144,7 +144,11 @@ class KerasSnippets(Snippets):
     def zoneout(self, rate: float) -> str:
         made = {kind: blocks.zoneout(kind, rate) for kind in map(kind_of, self._layers())}
         cells = {kind: name for kind, (name, _) in made.items()}
-        lines = [write(constructor(layer, cell=cells[kind_of(layer)])) for layer in self._layers()]
+        # It stands in the place of recurrent dropout: both at once are another experiment.
+        lines = [
+            write(constructor(layer, {"recurrent_dropout": None}, cell=cells[kind_of(layer)]))
+            for layer in self._layers()
+        ]
         return _after([code for _, code in made.values()], lines)
 
     # ------------------------------------------------------------ around the layer

@@ -135,3 +135,18 @@ def test_batch_order_and_duplicates_do_not_matter(make_run, seed):
         assert same.dead_units == plain.dead_units == (0,)
         assert same.extreme_share == pytest.approx(plain.extreme_share)
         assert same.mean_abs == pytest.approx(plain.mean_abs)
+
+
+def test_padding_that_is_not_masked_is_told_as_a_share(make_run, lively):
+    mask, real = np.ones((10, 20), bool), np.ones((10, 20), bool)
+    assert activity(make_run, lively, mask=mask, real=real).padding_share == 0
+    real[:5, 8:] = False  # 60 of 200 steps
+    fact = activity(make_run, lively, mask=mask, real=real)
+    assert fact.padding_share == pytest.approx(0.3)
+    assert fact.steps == 200
+
+
+def test_padding_that_is_masked_is_no_part_of_it(make_run, lively):
+    mask = np.ones((10, 20), bool)
+    mask[:5, 8:] = False
+    assert activity(make_run, lively, mask=mask, real=mask).padding_share == 0

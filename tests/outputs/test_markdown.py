@@ -127,6 +127,13 @@ def test_snippets_are_fenced_within_their_step(snippet: str) -> None:
     assert "do *this* (A)" in [shown(token) for token in read if token.type == "inline"]
 
 
+def test_evidence_that_is_empty_or_not_known_is_left_out() -> None:
+    evidence = {"dead_units": [1, 2], "constant_units": [], "source": "", "rate": None, "steps": 0}
+    finding = judged.finding(evidence=evidence)
+    text = rendered(Outcome(reports=(judged.report("a.h5", finding),)))
+    assert "Evidence: `dead_units` 1, 2; `steps` 0\n" in text
+
+
 def test_the_counts_and_what_verbose_adds() -> None:
     text = rendered(judged.clean())
     assert text.startswith("## rnndiag: no findings\n\n### `model.h5`\n")

@@ -19,7 +19,7 @@ def test_fires_where_biases_grow_and_kernels_do_not() -> None:
     # 6 times against 1.2 times.
     assert found.measured is not None
     assert found.measured.value == pytest.approx(5.0)
-    assert found.measured.name == "bias_growth"
+    assert found.measured.name == "bias_to_kernel_growth"
     assert "grew 6 times over 3 checkpoints" in found.message
     assert found.evidence["kernel_growth"] == pytest.approx(0.75)
 
@@ -86,4 +86,4 @@ def test_the_biases_get_the_smaller_decay_of_the_kernels() -> None:
     found = fires(RULE, trained(decayed(1e-3, 2e-4, 0.0), bare, series=series))
     assert "biases by 2e-4" in found.advice[0].text
     assert "at 4.5 (9 now)" in found.advice[1].text
-    assert found.measured == Measured(name="bias_growth", value=9.0, worse="higher")
+    assert found.measured == Measured(name="bias_to_kernel_growth", value=9.0, worse="higher")

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
-from rule_reports import fires, quiet, skips
+from rule_reports import fires, layer, norms, quiet, skips
 from rule_settings import checkpoints, decayed, trained
 
-from rnndiag.records import Series
+from rnndiag.records import LayerSettings, Measured, Report, Series
 
 RULE = "RNN305"
 GROWING = checkpoints((8, 10, 12), (10, 11, 12), (1, 1, 1))
@@ -97,3 +98,60 @@ def test_it_is_not_said_where_one_of_them_is_not_known(missing: str) -> None:
 def test_a_series_of_another_layer_is_no_evidence() -> None:
     other: Series = checkpoints((8, 9, 10), (8, 9, 10), name="gru/forward")
     assert "this layer" in skips(RULE, trained(decayed(1e-4, 1e-4), series=other))
+
+
+def huge(
+    size: float, gate: str = "input", part: str = "kernel", own: LayerSettings | None = None
+) -> Report:
+    """A layer whose largest weight stands in one part of one gate."""
+    healthy = norms()
+    array = replace(getattr(healthy.gates[gate], part), max_abs=size)
+    gates = {**healthy.gates, gate: replace(healthy.gates[gate], **{part: array})}
+    return trained(own, layer(measurements={"weight_norms": norms(max_abs=size, gates=gates)}))
+
+
+def test_a_huge_weight_gets_a_note_without_a_series_and_without_a_known_decay() -> None:
+    found = fires(RULE, huge(61.0, "forget", "recurrent"))
+    assert (found.severity, found.confidence) == ("note", "high")
+    assert found.message == (
+        "the largest weight, in the recurrent kernel of the forget gate, is 61, more than 20"
+    )
+    assert found.measured == Measured(name="max_abs", value=61.0, worse="higher")
+    # ‖K‖ = 8 is near enough to ‖R‖ = 10 for the same decay.
+    assert found.advice[1].text.startswith("else weight decay: 1e-4 on the kernel, 1e-4 on the")
+    assert "L2(1e-4)" in found.advice[1].snippet
+
+
+def test_a_weight_at_the_cut_is_not_huge() -> None:
+    assert "--series" in skips(RULE, huge(20.0))
+    assert "neither kernel" in skips(RULE, trained(decayed(0.0, 0.0), series=GROWING))
+
+
+@pytest.mark.parametrize(
+    ("decay", "wanted"), [(1e-4, "else ten times as much: 1e-3"), (1e-2, "below 0.44")]
+)
+def test_against_a_huge_weight_more_decay_or_a_bound(decay: float, wanted: str) -> None:
+    found = fires(RULE, huge(30.0, own=decayed(decay, 0.0)))
+    assert wanted in found.advice[1].text
+
+
+def test_a_huge_bias_is_decayed_or_bounded() -> None:
+    found = fires(RULE, huge(30.0, "output", "bias"))
+    assert "in the bias of the output gate" in found.message
+    assert [step.source for step in found.advice[1:]] == ["A: what to do 9"] * 2
+    assert "or bound their norm at 1 (2 now)" in found.advice[2].text
+
+
+def test_what_a_series_tells_comes_before_a_huge_weight() -> None:
+    made = huge(61.0, own=decayed(1e-4, 1e-4))
+    found = fires(RULE, replace(made, series=GROWING))
+    assert found.measured is not None
+    assert found.measured.name == "growth"
+    falling = checkpoints((8, 7, 6), (10, 9, 8))
+    found = fires(RULE, replace(made, series=falling))
+    assert found.measured is not None
+    assert found.measured.name == "max_abs"
+
+
+def test_the_largest_weight_can_be_set() -> None:
+    skips(RULE, huge(61.0), thresholds={RULE: {"largest": 100}})

@@ -46,6 +46,16 @@ def test_quiet_on_a_healthy_layer() -> None:
     quiet(RULE, report())
 
 
+def test_few_units_get_a_note() -> None:
+    for units, severity in ((15, "note"), (16, "error")):
+        found = fires(RULE, report(replace(extreme(0.6), hidden_size=units)))
+        assert found.severity == severity
+    assert found.capped is None
+    found = fires(RULE, synthetic(report(replace(extreme(0.2), hidden_size=5))))
+    assert found.severity == "note"
+    assert found.capped == "warning by the numbers, but of 5 units alone"
+
+
 def test_skipped_without_bounds() -> None:
     assert "no bounds" in skips(RULE, report(extreme(None)))
 

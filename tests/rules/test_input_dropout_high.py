@@ -102,13 +102,88 @@ def test_float32_noise_is_no_excess() -> None:
 
 @pytest.mark.parametrize(("rate", "severity"), [(0.5, "note"), (0.55, "warning")])
 def test_between_recurrent_layers_b_has_its_say(rate: float, severity: str) -> None:
-    upper = layer(name="upper", id="upper")
+    upper = layer(name="upper", id="upper", input_size=64)
     network = (INPUT, LSTM, dropout(rate), Surrounding(name="upper", kind="LSTM"))
     known = {name: LayerSettings(dropout=told(0.0)) for name in ("lstm", "upper")}
     made = report(upper, layer(analysed=False), network=network, settings=Settings(layers=known))
     found = fires(RULE, made)
     assert found.severity == severity
     assert "between recurrent layers" in found.message
+
+
+DENSE = Surrounding(name="dense", kind="Dense")
+MERGED = Surrounding(name="merged", kind="Concatenate")
+OTHER = Surrounding(name="other", kind="LSTM")
+UPPER = Surrounding(name="upper", kind="LSTM")
+
+
+def stacked(*network: Surrounding, input_size: int, wiring: str = "exact") -> Report:
+    """`upper` drops 0.3 of its own inputs; ``lstm`` and ``other`` have 64 units each."""
+    below = [
+        layer(name=name, id=name, analysed=False, hidden_size=size)
+        for name, size in (("lstm", 64), ("other", None))
+    ]
+    upper = layer(name="upper", id="upper", input_size=input_size)
+    settings = Settings(layers={"upper": LayerSettings(dropout=told(0.3))})
+    return wired(report(*below, upper, network=network, settings=settings), wiring)
+
+
+@pytest.mark.parametrize("wiring", ["exact", "isolated"])
+@pytest.mark.parametrize(
+    ("network", "input_size"),
+    [
+        ((INPUT, LSTM, UPPER), 64),
+        ((INPUT, LSTM, Surrounding(name="norm", kind="LayerNormalization"), UPPER), 64),
+        ((INPUT, LSTM, OTHER, MERGED, UPPER), 128),
+        ((INPUT, OTHER, UPPER), 16),  # how much it gives is not known
+        ((INPUT, LSTM, OTHER, MERGED, DENSE, UPPER), 128),  # another branch in between
+    ],
+)
+def test_a_layer_s_own_dropout_on_what_recurrent_layers_give_is_a_note(
+    network: tuple[Surrounding, ...], input_size: int, wiring: str
+) -> None:
+    found = fires(RULE, stacked(*network, input_size=input_size, wiring=wiring))
+    assert (found.severity, found.confidence) == ("note", "medium")
+    assert "between recurrent layers" in found.message
+    assert found.doubt == "where it stands is told by the order of the calls alone"
+
+
+@pytest.mark.parametrize(
+    ("network", "input_size"),
+    [
+        ((INPUT, UPPER), 16),
+        ((INPUT, UPPER, LSTM), 64),
+        ((INPUT, LSTM, DENSE, UPPER), 64),
+        ((INPUT, LSTM, OTHER, MERGED, DENSE, UPPER), 100),  # the dense layer's 100
+        ((INPUT, LSTM, DENSE, MERGED, UPPER), 64),
+        ((INPUT, DENSE, MERGED, UPPER), 128),
+        ((INPUT, LSTM, UPPER), 16),  # side by side: it takes 16 features, and not 64
+        ((), 64),
+    ],
+)
+def test_on_anything_else_it_is_a_warning(
+    network: tuple[Surrounding, ...], input_size: int
+) -> None:
+    found = fires(RULE, stacked(*network, input_size=input_size))
+    assert (found.severity, found.confidence) == ("warning", "high")
+
+
+def test_both_directions_below_count_together() -> None:
+    below = [
+        layer(name="lstm", id="lstm", direction=direction, analysed=False)
+        for direction in ("forward", "backward")
+    ]
+    upper = layer(name="upper", id="upper", input_size=128)
+    settings = Settings(layers={"upper": LayerSettings(dropout=told(0.3))})
+    made = report(*below, upper, network=(INPUT, LSTM, UPPER), settings=settings)
+    assert fires(RULE, made).severity == "note"
+
+
+def test_an_upper_layer_of_a_stack_in_pytorch_is_told_by_its_index() -> None:
+    settings = Settings(layers={"lstm": LayerSettings(dropout=told(0.3))})
+    for index, severity in ((0, "warning"), (1, "note")):
+        made = report(layer(index=index), framework="torch", settings=settings)
+        assert fires(RULE, made).severity == severity
 
 
 def test_the_larger_of_two_counts() -> None:

@@ -107,3 +107,15 @@ def test_an_orthogonal_start_is_not_advised_where_there_was_one() -> None:
 
 def test_skipped_where_the_kernel_is_zero() -> None:
     assert "kernel is 0" in skips(RULE, report(uneven(None)))
+
+
+def test_a_second_sign_is_as_sure_as_the_wiring_it_was_seen_with() -> None:
+    made = report(uneven(5.0, GROWING))
+    assert fires(RULE, made).confidence == "high"
+    assumed = replace(made, probe=replace(made.probe, wiring="assumed"))
+    found = fires(RULE, assumed)
+    assert (found.severity, found.confidence) == ("error", "medium")
+    assert found.doubt == "the second sign was seen with assumed wiring"
+    # The ratio alone takes no probe.
+    alone = replace(report(uneven(5.0)), probe=assumed.probe)
+    assert (fires(RULE, alone).severity, fires(RULE, alone).confidence) == ("warning", "high")

@@ -46,9 +46,13 @@ def test_on_short_sequences_the_cut_is_in_proportion() -> None:
 
 
 def test_fires_on_a_plain_stack_at_the_end_of_the_ladder() -> None:
-    found = fires(RULE, regularized(INPUT, LOWER, NORM, LSTM, rate=0.5))
+    own = layer(input_size=64)
+    found = fires(RULE, regularized(INPUT, LOWER, NORM, LSTM, rate=0.5, own=own))
     assert (found.severity, found.confidence) == ("note", "medium")
     assert "on another recurrent layer" in found.message
+    # The span is not what this is about.
+    assert found.measured is None
+    quiet(RULE, regularized(INPUT, LOWER, NORM, LSTM, rate=0.5))
 
 
 def test_quiet_on_a_stack_while_dropout_has_a_next_rung() -> None:

@@ -84,7 +84,9 @@ def test_several_gates_are_all_named_and_the_worst_is_measured() -> None:
 
 
 def test_few_units_get_a_note() -> None:
-    assert fires(RULE, report(stuck(units=15, input=0.9))).severity == "note"
+    found = fires(RULE, report(stuck(units=15, input=0.9)))
+    assert found.severity == "note"
+    assert found.capped == "error by the numbers, but of 15 units alone"
     assert fires(RULE, report(stuck(units=16, input=0.9))).severity == "error"
 
 
@@ -111,7 +113,7 @@ def test_biases_that_dominate_are_decayed_first() -> None:
     first = fires(RULE, report(stuck(measurements=budget, input=0.5))).advice[0]
     assert first.source == "A: what to do 9"
     # ‖K‖ = 8 and ‖R‖ = 10: the kernel's 8e-5, rounded, is the smaller of the two.
-    assert "decay the biases too, by 1e-4" in first.text
+    assert "decay the biases by 1e-4, and the kernels, which need no less, by 1e-4" in first.text
 
 
 def test_no_decay_for_biases_that_are_not_there() -> None:

@@ -9,6 +9,10 @@ from rule_reports import fires, quiet, report, skips
 from rnndiag.records import Finding, Measured, Settings
 
 RULE = "RNN602"
+CAUSES = (
+    "see first whether another finding names a cause: a short memory, dead units, stuck gates, "
+    "inputs on a wrong scale"
+)
 FLAT = (2.0, 1.95, 1.97, 1.92, 1.94)
 BESIDE = (2.0, 1.98, 1.96, 1.95, 1.99)
 
@@ -78,12 +82,13 @@ def test_what_came_after_the_checkpoint_does_not_count() -> None:
 def test_the_steps_are_those_of_the_document() -> None:
     found = fires(RULE, trained(FLAT, BESIDE))
     assert texts(found).splitlines() == [
+        CAUSES,
         "a larger network: 128 units instead of 64",
         "lower the learning rate to a third: 0.0003 if it was 0.001",
         "train longer, once the losses fall at all",
     ]
-    assert {step.source for step in found.advice} == {"B: tuning: underfits"}
-    assert "128" in found.advice[0].snippet
+    assert {step.source for step in found.advice[1:]} == {"B: tuning: underfits"}
+    assert "128" in found.advice[1].snippet
 
 
 def test_known_regularization_is_taken_back_first() -> None:
@@ -91,14 +96,15 @@ def test_known_regularization_is_taken_back_first() -> None:
         dropout=0.5, recurrent_dropout=0.4, kernel_decay=1e-3, recurrent_decay=1e-4, bias_decay=0.0
     )
     found = fires(RULE, trained(FLAT, BESIDE, settings))
-    assert texts(found).splitlines()[:3] == [
+    assert texts(found).splitlines()[:4] == [
+        CAUSES,
         "half the recurrent dropout: 0.2 instead of 0.4",
         "half the dropout on the inputs: 0.25 instead of 0.5",
         "a tenth of the weight decay: at most 1e-4 instead of 1e-3",
     ]
-    assert "recurrent_dropout=0.2" in found.advice[0].snippet
-    assert "kernel_regularizer=keras.regularizers.L2(1e-4)" in found.advice[2].snippet
-    assert "recurrent_regularizer=keras.regularizers.L2(1e-5)" in found.advice[2].snippet
+    assert "recurrent_dropout=0.2" in found.advice[1].snippet
+    assert "kernel_regularizer=keras.regularizers.L2(1e-4)" in found.advice[3].snippet
+    assert "recurrent_regularizer=keras.regularizers.L2(1e-5)" in found.advice[3].snippet
 
 
 def test_the_known_learning_rate_is_lowered() -> None:

@@ -20,10 +20,10 @@ def test_quiet_where_training_goes_down() -> None:
 def test_fires_on_a_leap() -> None:
     found = fires(RULE, trained((*CALM, 6.0, 1.0, 0.9)))
     assert (found.severity, found.confidence) == ("warning", "medium")
-    assert "training loss leaps to 6 at epoch 4, from a median of 2.5" in found.message
+    assert "training loss leaps by 3.5 to 6 at epoch 4, from a median of 2.5" in found.message
     # The median of 4, 3, 2 and 1.
     assert found.evidence["spikes"] == [[4.0, 6.0, 2.5]]
-    assert found.measured == Measured(name="spikes", value=1.0, worse="higher")
+    assert found.measured == Measured(name="leap", value=3.5, worse="higher")
 
 
 def test_the_median_is_that_of_the_five_evaluations_before() -> None:
@@ -35,14 +35,14 @@ def test_the_median_is_that_of_the_five_evaluations_before() -> None:
 def test_several_leaps_are_surer() -> None:
     found = fires(RULE, trained((*CALM, 9.0, 1.0, 1.0, 7.0, 1.0)))
     assert found.confidence == "high"
-    assert "leaps to 9" in found.message
+    assert "leaps by 6.5 to 9" in found.message
     assert "2 such leaps" in found.message
-    assert found.measured == Measured(name="spikes", value=2.0, worse="higher")
+    assert found.measured == Measured(name="leap", value=6.5, worse="higher")
 
 
 def test_the_largest_leap_is_told_not_the_highest_loss() -> None:
     found = fires(RULE, trained((4.0, 4.0, 4.0, 9.0, 1.0, 1.0, 1.0, 1.0, 8.0)))
-    assert "leaps to 8 at epoch 8, from a median of 1" in found.message
+    assert "leaps by 7 to 8 at epoch 8, from a median of 1" in found.message
 
 
 def test_quiet_where_small_losses_waver() -> None:

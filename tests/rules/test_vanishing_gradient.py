@@ -36,7 +36,9 @@ def test_a_span_that_the_sequence_cuts_off_is_not_short() -> None:
 
 
 def test_short_sequences_get_a_note_at_most() -> None:
-    assert fires(RULE, report(layer(measurements=reaching(2, 40)))).severity == "note"
+    found = fires(RULE, report(layer(measurements=reaching(2, 40))))
+    assert found.severity == "note"
+    assert found.capped == "no more than a note on fewer than 50 timesteps"
     quiet(RULE, report(layer(measurements=reaching(8, 40))))
 
 
@@ -45,8 +47,23 @@ def test_asymptotic_span_and_timescale_warn() -> None:
     found = fires(RULE, report(layer(measurements={"lyapunov": fading})))
     assert found.severity == "warning"
     assert "8.7" in found.message
+    assert found.measured == Measured(name="asymptotic_span", value=8.7, worse="lower")
+    # The gradient was seen to reach further.
+    assert (found.confidence, found.doubt) == (
+        "medium",
+        "the gradient itself reaches 60 steps back",
+    )
     brief = Timescale(p10=0.1, p50=0.3, p90=0.8)
-    assert fires(RULE, report(layer(measurements={"timescale": brief}))).severity == "warning"
+    found = fires(RULE, report(layer(measurements={"timescale": brief})))
+    assert found.severity == "warning"
+    assert "for 0.8 timesteps" in found.message
+    assert found.measured == Measured(name="timescale_p90", value=0.8, worse="lower")
+
+
+def test_a_timescale_just_below_its_cut_does_not_read_as_equal_to_it() -> None:
+    brief = Timescale(p10=0.1, p50=0.3, p90=0.97)
+    found = fires(RULE, report(layer(measurements={"timescale": brief})))
+    assert "for 0.97 timesteps or less, under 1" in found.message
 
 
 def test_made_up_input_makes_it_a_note_with_real_data_as_the_first_step() -> None:
@@ -58,7 +75,19 @@ def test_made_up_input_makes_it_a_note_with_real_data_as_the_first_step() -> Non
 
 def test_seeds_that_disagree_lower_the_confidence() -> None:
     facts = {"gradient_span": span(span=8, by_seed=(6, 8, 14))}
-    assert fires(RULE, report(layer(measurements=facts))).confidence == "low"
+    found = fires(RULE, report(layer(measurements=facts)))
+    assert (found.confidence, found.doubt) == ("low", "spans by seed: 6, 8, 14")
+
+
+def test_a_seed_in_which_nothing_arrives_is_named() -> None:
+    facts = {"gradient_span": span(span=8, by_seed=(None, 14))}
+    assert fires(RULE, report(layer(measurements=facts))).doubt == "spans by seed: none, 14"
+
+
+def test_random_unit_vectors_as_pulse_are_a_doubt() -> None:
+    found = fires(RULE, report(layer(measurements=reaching(5, cotangent="isotropic"))))
+    assert found.confidence == "medium"
+    assert found.doubt == "the pulse is random unit vectors, no loss of the network"
 
 
 def test_a_threshold_can_be_set() -> None:

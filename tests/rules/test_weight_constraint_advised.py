@@ -54,7 +54,10 @@ def test_quiet_on_a_usual_learning_rate(optimizer: str | None, rate: float) -> N
 def test_warns_where_gradients_grow() -> None:
     found = fires(RULE, trained(growth=35.0))
     assert found.severity == "warning"
-    assert found.measured == Measured(name="growth", value=35.0, worse="higher")
+    # log₁₀ 35
+    assert found.measured == Measured(
+        name="log10_growth", value=pytest.approx(1.544068), worse="higher"
+    )
     assert "35 times, more than 10" in found.message
     quiet(RULE, trained(growth=10.0))
 
@@ -119,4 +122,4 @@ def test_a_bound_under_growth_is_no_more_than_an_orthogonal_matrix_has() -> None
 
 
 def test_a_threshold_can_be_set() -> None:
-    quiet(RULE, trained(0.02), thresholds={RULE: {"adaptive": 0.05}})
+    quiet(RULE, trained(0.02), thresholds={RULE: {"adaptive_rate": 0.05}})

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from rule_reports import fires, quiet, report, skips
+from rule_reports import fires, layer, quiet, report, skips
 
 from rnndiag.records import History, LayerSettings, Report, Setting, Settings, Surrounding
 
@@ -86,3 +86,11 @@ def test_a_history_without_training_losses_counts_as_none() -> None:
 
 def test_a_threshold_can_be_set() -> None:
     quiet(RULE, regularized(losses=OVERFITTED), thresholds={RULE: {"gap": 5}})
+
+
+def test_the_snippet_has_zoneout_in_the_place_of_recurrent_dropout() -> None:
+    arguments = {"class_name": "LSTM", "units": 64, "recurrent_dropout": 0.3, "dropout": 0.1}
+    made = replace(regularized(0.3), layers=(layer(arguments=arguments),))
+    snippet = fires(RULE, made).advice[0].snippet
+    assert "ZoneoutLSTM(64, dropout=0.1)" in snippet
+    assert "recurrent_dropout" not in snippet
