@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rnndiag import registry
-from rnndiag.errors import UnreadableCheckpoint
+from rnndiag.checkpoints import _archives
+from rnndiag.checkpoints.base import has_architecture
+from rnndiag.errors import RnndiagError, UnreadableCheckpoint
 from rnndiag.records import Checkpoint
 
 _HEAD_BYTES = 512
 
 
-def read(path: Path) -> Checkpoint:
-    """Read a checkpoint with the first reader that recognises its content.
+def read(path: Path, architecture: str | None = None) -> Checkpoint:
+    """Read a checkpoint, which may stand in an archive: ``ARCHIVE::MEMBER``.
 
-    Raises `UnreadableCheckpoint` where the file is missing, empty or unknown, or damaged.
+    `architecture` is a JSON file with the configuration that the weights came without.
+    Raises `UnreadableCheckpoint` where the file is missing, empty or unknown, or damaged, and
+    `BadOption` where the architecture is not of these weights, or they need none.
     """
+    place = _archives.place(path)
+    try:
+        checkpoint = _read(place, architecture)
+    except RnndiagError as error:
+        raise _archives.as_named(error, place, path) from error
+    return replace(checkpoint, path=path)
+
+
+def _read(path: Path, architecture: str | None) -> Checkpoint:
+    """Read a file with the first reader that recognises its content."""
     head = _head(path)
     for reader in registry.modules(__name__).values():
         if reader.recognises(path, head):
-            checkpoint: Checkpoint = reader.read(path)
+            checkpoint: Checkpoint
+            if architecture is None:
+                checkpoint = reader.read(path)
+            elif hasattr(reader, "read_with"):
+                checkpoint = reader.read_with(path, Path(architecture))
+            else:
+                raise has_architecture(path)
             return checkpoint
+    if path.is_dir():
+        raise UnreadableCheckpoint(
+            f"{path}: a directory, not a checkpoint file", "name one file inside it"
+        )
     raise UnreadableCheckpoint(
         f"{path}: not a checkpoint: the content is neither HDF5, nor a PyTorch file, "
         "nor safetensors",
-        "rnndiag looks at the content, not at the name; "
+        _archives.hint(path)
+        or "rnndiag looks at the content, not at the name; "
         "was the file saved with model.save() or torch.save()?",
     )
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes of a regular, non-empty file."""
+    """The first bytes of a regular, non-empty file; none of a folder."""
     if not path.exists():
         raise UnreadableCheckpoint(f"{path}: no such file", "check the path")
     if path.is_dir():
-        raise UnreadableCheckpoint(
-            f"{path}: a directory, not a checkpoint file", "name one file inside it"
-        )
+        return b""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

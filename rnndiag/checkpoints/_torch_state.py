@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from rnndiag.checkpoints._torch_tensors import is_weight
+from rnndiag.checkpoints._pickle_objects import StandIn, shown
+from rnndiag.checkpoints._torch_modules import is_module, tree_of
+from rnndiag.checkpoints._torch_tensors import aligned, is_weight, lazy_state_dict
 from rnndiag.errors import UnsupportedCheckpoint
+from rnndiag.records import StateDict, TorchModule
 
 _DEEPEST = 5
 _TRAINING = re.compile(r"optim|sched|callbacks?$|^loops$|(^|_)opt(_|$)", re.IGNORECASE)
@@ -24,6 +27,7 @@ _COPY = re.compile(
 _CONTAINERS = ("model", "model_state", "model_state_dict", "net", "network", "state_dict")
 _SHOWN = 8
 """Keys that a message names."""
+_LONGEST_KEY = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class Model:
     """The tensors that are the model, and what was chosen among."""
 
     tensors: Mapping[str, Tensor]
+    modules: Mapping[str, TorchModule] = field(default_factory=dict)
+    """By their paths, where the file holds them and not only their tensors."""
     notes: tuple[str, ...] = ()
 
 
@@ -40,6 +46,7 @@ class _Candidate:
 
     keys: tuple[str, ...]
     tensors: Mapping[str, Tensor]
+    modules: Mapping[str, TorchModule] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -77,9 +84,22 @@ def find_model(path: Path, content: Any) -> Model:
         repeated = any(candidate.repeats(other) for other in chosen)
         (copies if repeated else chosen).append(candidate)
     if len(chosen) == 1:
-        return Model(tensors=chosen[0].tensors, notes=_notes(chosen, copies))
+        only = chosen[0]
+        return Model(tensors=only.tensors, modules=only.modules, notes=_notes(chosen, copies))
     together = {".".join((*c.keys, name)): t for c in chosen for name, t in c.tensors.items()}
-    return Model(tensors=together, notes=_notes(chosen, copies))
+    modules = {
+        ".".join(filter(None, (*c.keys, path))): own
+        for c in chosen
+        for path, own in c.modules.items()
+    }
+    return Model(tensors=together, modules=modules, notes=_notes(chosen, copies))
+
+
+def state_dict(model: Model) -> StateDict:
+    """The model's tensors as a checkpoint's content; their numbers are read when asked for."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.tensors.items()}
+    content = lazy_state_dict(shapes, lambda name: aligned(model.tensors[name]))
+    return replace(content, modules=model.modules)
 
 
 def _candidates(value: Any, keys: tuple[str, ...], seen: set[int]) -> Iterator[_Candidate]:
@@ -93,6 +113,11 @@ def _candidates(value: Any, keys: tuple[str, ...], seen: set[int]) -> Iterator[_
     if not isinstance(value, (Mapping, list, tuple)) or id(value) in seen:
         return
     seen.add(id(value))
+    if isinstance(value, StandIn) and is_module(value):
+        tree = tree_of(value)
+        if any(tensor.dim() for tensor in tree.tensors.values()):
+            yield _Candidate(keys=keys, tensors=tree.tensors, modules=tree.modules)
+        return
     children = _children(value)
     own = {name: item for name, item in children.items() if is_weight(item)}
     if any(tensor.dim() for tensor in own.values()) and isinstance(value, Mapping):
@@ -104,7 +129,8 @@ def _candidates(value: Any, keys: tuple[str, ...], seen: set[int]) -> Iterator[_
 
 def _children(value: Mapping[Any, Any] | Sequence[Any]) -> dict[str, Any]:
     if isinstance(value, Mapping):
-        return {name: item for name, item in value.items() if isinstance(name, str)}
+        named = ((name, item) for name, item in value.items() if isinstance(name, str))
+        return {name: item for name, item in named if len(name) <= _LONGEST_KEY}
     return {str(place): item for place, item in enumerate(value)}
 
 
@@ -117,9 +143,10 @@ def _notes(chosen: Sequence[_Candidate], copies: Sequence[_Candidate]) -> tuple[
 
 
 def _no_state_dict(path: Path, content: Any) -> UnsupportedCheckpoint:
-    what = f"a {type(content).__name__}"
+    is_object = isinstance(content, StandIn)
+    what = f"a {shown(content.name) if is_object else type(content).__name__}"
     if isinstance(content, Mapping):
-        names = list(map(str, content))
+        names = [shown(name) for name in content if isinstance(name, str)]
         more = ", …" if len(names) > _SHOWN else ""
         what += f" with the keys {', '.join(names[:_SHOWN])}{more}" if names else " that is empty"
     return UnsupportedCheckpoint(

@@ -53,3 +53,8 @@ def is_weight(value: Any) -> bool:
         and value.layout is torch.strided
         and value.device.type == "cpu"
     )
+
+
+def aligned(tensor: Tensor) -> Tensor:
+    """The tensor, copied if its numbers stand across the bounds that processors are built for."""
+    return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rnndiag.errors import UnreadableCheckpoint
+from rnndiag.errors import BadOption, UnreadableCheckpoint
 from rnndiag.records import TrainingFact
 
 BROKEN_ZIP = (
@@ -55,6 +55,14 @@ def damaged(path: Path, what: str) -> UnreadableCheckpoint:
     return UnreadableCheckpoint(
         f"{path}: damaged or incomplete: {what}",
         "compare its size with the original's, and copy or save it again",
+    )
+
+
+def has_architecture(path: Path) -> BadOption:
+    """The error for an architecture that is given for a file which needs none."""
+    return BadOption(
+        f"--architecture: {path} is no file of Keras weights alone",
+        "leave it out; a whole model has its architecture in it, and PyTorch's files none to take",
     )
 
 

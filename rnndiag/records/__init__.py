@@ -13,6 +13,7 @@ from rnndiag.records.checkpoint import (
     NamedArray,
     ParameterUpdate,
     StateDict,
+    TorchModule,
     TrainingFact,
     Writer,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "Skipped",
     "StateDict",
     "Surrounding",
+    "TorchModule",
     "TrainingFact",
     "Trial",
     "Trials",

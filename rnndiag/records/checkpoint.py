@@ -51,6 +51,16 @@ class KerasModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TorchModule:
+    """A module of a pickled network, as its attributes tell; none of its code was run."""
+
+    class_name: str
+    """With the Python module that it is of: ``torch.nn.modules.rnn.LSTM``."""
+    settings: Mapping[str, Any]
+    """Its attributes that are numbers, truths and short texts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StateDict:
     """Tensors by name, as PyTorch's ``state_dict()`` names them; there is no graph."""
 
@@ -58,6 +68,8 @@ class StateDict:
     """Read from the file when they are asked for."""
     shapes: Mapping[str, Shape]
     """The tensors' shapes, in the same order; known without their numbers."""
+    modules: Mapping[str, TorchModule] = field(default_factory=dict)
+    """By their paths, where the file holds whole modules; the network itself has an empty one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,17 +54,21 @@ class Unit:
 
 
 def find_chain(
-    shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule], *, ordered: bool
+    shapes: Mapping[str, Shape],
+    modules: Sequence[RecurrentModule],
+    kinds: Mapping[str, str | None],
+    *,
+    ordered: bool,
 ) -> tuple[Unit, ...]:
     """The units from input to output; `ordered` if the tensors stand in the code's order.
 
-    Raises `NoChain`.
+    `kinds` has what is known of each module by its class. Raises `NoChain`.
     """
     for module in modules:
         if module.is_cell or module.problem:
             what = "a cell, which code calls step by step" if module.is_cell else module.problem
             raise NoChain(f"{module.path or 'the module'}: {what}")
-    units = _units(shapes, modules)
+    units = _units(shapes, modules, kinds)
     if len(units) == len(modules) == 1:
         raise NoChain("the file holds one recurrent module and nothing around it")
     if not ordered and len(units) > _MOST_UNITS:
@@ -77,11 +81,15 @@ def find_chain(
     return found[0]
 
 
-def beside(shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule]) -> tuple[Unit, ...]:
+def beside(
+    shapes: Mapping[str, Shape],
+    modules: Sequence[RecurrentModule],
+    kinds: Mapping[str, str | None],
+) -> tuple[Unit, ...]:
     """What stands around the recurrent modules, where the tensors leave one reading."""
     groups = _groups(shapes, modules).items()
     readings = [
-        _readings(path, names, shapes, _ANY_NORM)
+        _readings(path, names, shapes, kinds.get(path), _ANY_NORM)
         for (path, module), names in groups
         if module is None
     ]
@@ -89,12 +97,15 @@ def beside(shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule]) -> t
 
 
 def _units(
-    shapes: Mapping[str, Shape], modules: Sequence[RecurrentModule]
+    shapes: Mapping[str, Shape],
+    modules: Sequence[RecurrentModule],
+    kinds: Mapping[str, str | None],
 ) -> list[tuple[Unit, ...]]:
     """Each module's possible readings, in the order of the tensors; raises `NoChain`."""
     units = []
     for (path, module), names in _groups(shapes, modules).items():
-        readings = (_recurrent(module),) if module else _readings(path, names, shapes)
+        told = kinds.get(path)
+        readings = (_recurrent(module),) if module else _readings(path, names, shapes, told)
         if not readings:
             raise NoChain(f"what {', '.join(names[:3])} are for is not known")
         units.append(readings)
@@ -128,39 +139,46 @@ def _readings(
     path: str,
     names: Sequence[str],
     shapes: Mapping[str, Shape],
+    told: str | None,
     norm: re.Pattern[str] = _LAYER_NORM,
 ) -> tuple[Unit, ...]:
-    """What a module may be; empty where it is nothing known."""
+    """What a module may be, which its class may have `told`; empty where it is nothing known."""
     arrays = {name.rpartition(".")[2]: name for name in names}
     ordered = tuple(arrays[key] for key in _ORDER if key in arrays)
     own = {key: shapes[name] for key, name in arrays.items()}
     return tuple(
         Unit(path=path, kind=kind, inputs=inputs, outputs=outputs, names=ordered)
-        for kind, inputs, outputs in _kinds(path, own, norm)
+        for kind, inputs, outputs in _kinds(own)
+        if (_is_named_so(kind, path, own, norm) if told is None else kind == told)
     )
 
 
-def _kinds(
-    path: str, shapes: Mapping[str, Shape], norm: re.Pattern[str]
-) -> Iterator[tuple[str, int | None, int]]:
-    """Kind, inputs and outputs of each module that such tensors may belong to.
-
-    `norm` is what a layer norm's path looks like.
-    """
+def _kinds(shapes: Mapping[str, Shape]) -> Iterator[tuple[str, int | None, int]]:
+    """Kind, inputs and outputs of each module that such tensors may belong to."""
     weight = shapes.get("weight", ())
     vectors = {key: shape for key, shape in shapes.items() if key != "weight"}
     if any(shape != weight[:1] for shape in vectors.values()):
         return
-    embeds = bool(_EMBEDDING.search(path))
     if len(weight) == 2 and vectors.keys() <= {"bias"}:
-        if vectors or not embeds:
-            yield "Dense", weight[1], weight[0]
-        if not vectors and (embeds or not _DENSE.search(path)):
+        yield "Dense", weight[1], weight[0]
+        if not vectors:
             yield "Embedding", None, weight[1]
-    elif len(weight) == 1 and vectors.keys() == {"bias"} and norm.search(path):
+    elif len(weight) == 1 and vectors.keys() == {"bias"}:
         yield "LayerNormalization", weight[0], weight[0]
     elif len(weight) == 1 and vectors.keys() == {"bias", "running_mean", "running_var"}:
         yield "BatchNormalization", weight[0], weight[0]
+
+
+def _is_named_so(kind: str, path: str, shapes: Mapping[str, Shape], norm: re.Pattern[str]) -> bool:
+    """Whether a module of this path can be of this kind; `norm` is what a layer norm's is like."""
+    match kind:
+        case "Dense":
+            return "bias" in shapes or not _EMBEDDING.search(path)
+        case "Embedding":
+            return bool(_EMBEDDING.search(path)) or not _DENSE.search(path)
+        case "LayerNormalization":
+            return bool(norm.search(path))
+    return True
 
 
 def _lines_up(line: Sequence[Unit]) -> bool:

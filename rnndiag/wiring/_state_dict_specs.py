@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rnndiag.records import Array, LayerSpec, Writer
+from rnndiag.records import Array, LayerSpec, TorchModule, Writer
+from rnndiag.wiring import _state_dict_told
 from rnndiag.wiring._state_dict_chain import Unit
 from rnndiag.wiring._state_dict_modules import RecurrentModule
 
@@ -66,7 +67,9 @@ class SpecMaker:
     labels: Mapping[str, str]
     writer: Writer
     nonlinearity: str
-    """Of nn.RNN, tanh or relu: the file does not tell."""
+    """Of nn.RNN, tanh or relu, where the file does not tell."""
+    told: Mapping[str, TorchModule]
+    """Whole modules, where the file holds them, by their paths."""
 
     def unit(self, unit: Unit) -> Iterator[LayerSpec]:
         """The layers of one unit of a chain."""
@@ -81,10 +84,12 @@ class SpecMaker:
 
     def bare(self, unit: Unit) -> LayerSpec:
         """A unit that is not recurrent, without its arrays."""
+        config = _CONFIGS[unit.kind]
+        told = _state_dict_told.epsilon(self.told.get(unit.path)) if "epsilon" in config else {}
         return LayerSpec(
             name=self.labels[unit.path],
             kind=unit.kind,
-            config=_CONFIGS[unit.kind],
+            config={**config, **told},
             writer=self.writer,
             arguments={**_arguments(unit), "module": unit.path},
         )
@@ -92,13 +97,14 @@ class SpecMaker:
     def module(self, module: RecurrentModule) -> Iterator[LayerSpec]:
         """The stacked layers of one recurrent module."""
         label = self.labels[module.path]
+        told = _state_dict_told.arguments(self.told.get(module.path))
         for index, name in enumerate(layer_names(label, module)):
             spec = LayerSpec(
                 name=name,
                 kind=module.kind,
                 config=self._config(module),
                 writer=self.writer,
-                arguments=module.arguments,
+                arguments={**module.arguments, **told},
                 packing="torch",
                 label=label,
                 index=index,
@@ -118,7 +124,8 @@ class SpecMaker:
 
     def _config(self, module: RecurrentModule) -> Mapping[str, Any]:
         if module.in_torch.chooses_activation:
-            return {**_SEQUENCES, "activation": self.nonlinearity}
+            told = _state_dict_told.nonlinearity(self.told.get(module.path))
+            return {**_SEQUENCES, "activation": told or self.nonlinearity}
         return _SEQUENCES
 
     def _with_weights(self, spec: LayerSpec, directions: tuple[tuple[str, ...], ...]) -> LayerSpec:

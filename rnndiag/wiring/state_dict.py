@@ -16,6 +16,7 @@ from rnndiag.wiring._state_dict_chain import NoChain, Unit, beside, find_chain
 from rnndiag.wiring._state_dict_compose import composed, trained_pieces
 from rnndiag.wiring._state_dict_modules import RecurrentModule, find, torch_names
 from rnndiag.wiring._state_dict_specs import SpecMaker, input_spec, labels
+from rnndiag.wiring._state_dict_told import kind_of, nonlinearity
 
 _UNORDERED = ("safetensors",)
 """Formats that sort their tensors."""
@@ -25,6 +26,7 @@ _INPUT = "input"
 def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph:
     """The graph of a state dict; without inputs where it holds no RNN that can be run."""
     pieces = trained_pieces(content.shapes)
+    told = content.modules
     content = composed(content)
     modules = find(content.shapes)
     maker = SpecMaker(
@@ -33,13 +35,16 @@ def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph
         labels=labels(modules, (name.rpartition(".")[0] for name in content.shapes)),
         writer=checkpoint.writer,
         nonlinearity=options.nonlinearity,
+        told=told,
     )
-    around = tuple(maker.bare(unit) for unit in beside(content.shapes, modules))
+    kinds = {path: kind_of(own) for path, own in told.items()}
+    around = tuple(maker.bare(unit) for unit in beside(content.shapes, modules, kinds))
     if not modules:
         nothing = (_nothing(list(content.shapes)),)
         return replace(_isolated(maker, ()), beside=around, notes=nothing)
     try:
-        chain = find_chain(content.shapes, modules, ordered=checkpoint.format not in _UNORDERED)
+        ordered = checkpoint.format not in _UNORDERED
+        chain = find_chain(content.shapes, modules, kinds, ordered=ordered)
         wired = _assumed(maker, chain)
     except NoChain as why:
         notes = (f"recurrent modules run on their own: {why}",)
@@ -49,7 +54,8 @@ def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph
 
 def _unknown_activation(maker: SpecMaker, modules: Iterable[RecurrentModule]) -> tuple[str, ...]:
     chooses = [module for module in modules if module.in_torch.chooses_activation]
-    names = [maker.labels[module.path] for module in chooses]
+    untold = [own for own in chooses if nonlinearity(maker.told.get(own.path)) is None]
+    names = [maker.labels[module.path] for module in untold]
     if not names:
         return ()
     told = f"{', '.join(names)}: a state dict does not tell whether nn.RNN has tanh or relu"

@@ -1,0 +1,114 @@
+"""Members of a ZIP archive: read into memory, and never written to disk.
+
+An archive of a few kilobytes can declare terabytes, hold a name twice so that two readers see
+two files, or name places outside the folder that it is unpacked to. A checkpoint needs none of
+this, so it is refused before anything is unpacked.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
+from rnndiag.errors import UnreadableCheckpoint, UnsafeCheckpoint
+
+_SMALL = 64 << 20
+"""Bytes that a member may have however few of them are stored."""
+_MOST_COMPRESSION = 100
+"""How many times a member may be larger than what is stored; trained weights hardly shrink."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_CHUNK = 1 << 20
+_ENCRYPTED = 0x1
+"""Bit of a member's flags."""
+
+
+class Member(io.BytesIO):
+    """A member's content; as text it is its place, which HDF5 takes for the file's name."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self._place = place
+
+    def __repr__(self) -> str:
+        return self._place
+
+
+def names(path: Path) -> frozenset[str]:
+    """The archive's names; none where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(archive.namelist())
+    except BROKEN_ZIP:
+        return frozenset()
+
+
+def read(path: Path, name: str, most: int | None = None) -> Member:
+    """One member, of at most `most` bytes where that is given.
+
+    Raises `UnsafeCheckpoint` where the archive is made to deceive or to exhaust memory, and
+    `UnreadableCheckpoint` where it is damaged, encrypted or lacks the member.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_names(path, archive)
+            if name not in archive.namelist():
+                raise damaged(path, f"the archive has no {name}")
+            info = archive.getinfo(name)
+            _check_member(path, info, most)
+            return _unpacked(path, archive, info)
+    except BROKEN_ZIP as error:
+        raise damaged(path, f"{name}: ZIP says {error}") from error
+
+
+def _unpacked(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+    content = Member(f"{path}: {info.filename}")
+    with archive.open(info) as member:
+        # Piece by piece: a stream may unpack to more than its header admits.
+        while piece := member.read(_CHUNK):
+            content.write(piece)
+    content.seek(0)
+    return content
+
+
+def _check_names(path: Path, archive: zipfile.ZipFile) -> None:
+    seen: set[str] = set()
+    for name in archive.namelist():
+        if name in seen:
+            raise _unsafe(path, f"it holds {name!r} twice")
+        seen.add(name)
+        if _leads_out(name):
+            raise _unsafe(path, f"its member {name!r} leads out of the archive")
+
+
+def _leads_out(name: str) -> bool:
+    """Whether unpacking the name, on whichever system, may write outside the folder."""
+    windows = PureWindowsPath(name)
+    return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts
+
+
+def _check_member(path: Path, info: zipfile.ZipInfo, most: int | None) -> None:
+    if info.flag_bits & _ENCRYPTED:
+        raise UnreadableCheckpoint(
+            f"{path}: {info.filename} is encrypted", "unpack the archive, and name the folder"
+        )
+    if info.compress_type not in _METHODS:
+        raise UnreadableCheckpoint(
+            f"{path}: {info.filename} is packed by method {info.compress_type}; "
+            "rnndiag unpacks stored and deflated members",
+            "unpack the archive, and name the folder",
+        )
+    if most is not None and info.file_size > most:
+        size = f"{info.file_size / 2**20:.0f} MiB"
+        raise _unsafe(path, f"{info.filename} claims {size}, more than {most >> 20} MiB")
+    if info.file_size > max(_SMALL, _MOST_COMPRESSION * info.compress_size):
+        raise _unsafe(
+            path,
+            f"{info.filename} claims {info.file_size / 2**30:.1f} GiB, "
+            f"but the archive stores {info.compress_size} bytes of it",
+        )
+
+
+def _unsafe(path: Path, what: str) -> UnsafeCheckpoint:
+    return UnsafeCheckpoint(f"{path}: {what}", "the file is damaged, or made to do harm")

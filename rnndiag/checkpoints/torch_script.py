@@ -1,0 +1,65 @@
+"""TorchScript archives, read as data: the tensors and the tree of modules, none of the code."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from rnndiag.checkpoints._pickle_objects import StandIn
+from rnndiag.checkpoints._torch_load import refusing
+from rnndiag.checkpoints._torch_modules import tree_of
+from rnndiag.checkpoints._torch_rebuild import Tensors
+from rnndiag.checkpoints._torch_state import find_model, state_dict
+from rnndiag.checkpoints._torch_zip import TorchArchive
+from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
+from rnndiag.errors import UnsupportedCheckpoint
+from rnndiag.records import Checkpoint, Writer
+
+_ZIP = b"PK\x03\x04"
+_RECORDS = {"data.pkl", "constants.pkl"}
+
+
+def recognises(path: Path, head: bytes) -> bool:
+    """A zip archive with torch.jit's two pickles, each in the archive's folder."""
+    if not head.startswith(_ZIP):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.rpartition("/")[2] for name in archive.namelist()} >= _RECORDS
+    except BROKEN_ZIP:
+        return False
+
+
+def read(path: Path) -> Checkpoint:
+    """The tensors by the names of their modules.
+
+    Raises `UnsupportedCheckpoint` for a frozen archive, whose tensors have no names.
+    """
+    tensors = Tensors()
+    with refusing(path):
+        archive = TorchArchive(path)
+        content = archive.unpickled("data.pkl", tensors, "data")
+        if "constants/0" in archive and not _has_names(content):
+            raise _frozen(path)
+        model = find_model(path, content)
+    return Checkpoint(
+        path=path,
+        format="torchscript",
+        writer=Writer(framework="torch"),
+        size_bytes=path.stat().st_size,
+        sha256=sha256(path),
+        content=state_dict(model),
+        notes=("a TorchScript archive, read as data: its code was not run", *model.notes),
+    )
+
+
+def _has_names(content: object) -> bool:
+    """Whether the modules have tensors; freezing makes nameless constants of all of them."""
+    return not isinstance(content, StandIn) or bool(tree_of(content).tensors)
+
+
+def _frozen(path: Path) -> UnsupportedCheckpoint:
+    return UnsupportedCheckpoint(
+        f"{path}: a frozen TorchScript archive, in which no tensor has a name",
+        "name the archive or the checkpoint that it was frozen from",
+    )
