@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from advise_runs import FAST, advise, complains, network, run
 
 from rnndiag.records import Report
@@ -21,6 +23,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     network(tmp_path / "model.pt")
     return Path()
+
+
+def test_a_probe_for_a_network_without_recurrent_layers(here: Path) -> None:
+    torch.save(torch.nn.Linear(3, 2).state_dict(), here / "dense.pt")
+    np.save(here / "x.npy", np.zeros((2, 5, 3), np.float32))
+    result = advise("dense.pt", "--probe", "x.npy")
+    assert (result.exit_code, result.stderr) == (3, "")
+    assert "no recurrent layer" in result.stdout
 
 
 def refused(here: Path, *arguments: object, told: Sequence[object]) -> None:

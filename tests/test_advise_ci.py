@@ -129,6 +129,15 @@ def test_a_baseline_is_brought_up_to_date(here: Path, measured: dict[str, Any]) 
     judged("later.json", *GATE, "--baseline", "known.json", status=0)
 
 
+def test_the_first_baseline_is_written_where_the_configuration_names_it(
+    here: Path, measured: dict[str, Any]
+) -> None:
+    Path("rnndiag.toml").write_text('baseline = "known.json"\n', encoding="utf-8")
+    first = advise("report.json", *GATE, "--write-baseline", "known.json", "-q")
+    assert (first.exit_code, first.stderr) == (1, "")
+    judged("report.json", *GATE, status=0)
+
+
 def test_what_is_gone_is_said(here: Path, measured: dict[str, Any]) -> None:
     advise("report.json", *GATE, "--write-baseline", "known.json")
     saved(here / "later.json", grown(measured, 1.0))

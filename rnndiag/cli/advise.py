@@ -71,7 +71,11 @@ def _case(chosen: Mapping[str, Any]) -> Case:
     """What was chosen about one checkpoint, as records."""
     from rnndiag.advising import Case
 
-    return Case.of({**chosen, "thresholds": chosen["threshold"]})
+    keep, baseline = chosen["write_baseline"], chosen["baseline"]
+    if keep and baseline and keep.absolute() == baseline.absolute() and not baseline.exists():
+        # The first of them is still to be written.
+        baseline = None
+    return Case.of({**chosen, "thresholds": chosen["threshold"], "baseline": baseline})
 
 
 # ---------------------------------------------------------------- before the work

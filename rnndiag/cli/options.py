@@ -159,7 +159,9 @@ def output(formats: Sequence[str] | None = None, *, verbose: str, more: bool = F
         option("--output", type=_FILE, metavar="FILE", help="Write the report there."),
         *([arrays] if more else []),
         option("-v", "--verbose", is_flag=True, help=verbose),
-        option("-q", "--quiet", is_flag=True, help="No progress bar, no remarks."),
+        option(
+            "-q", "--quiet", is_flag=True, help="No progress bar, nothing on stderr but errors."
+        ),
     )
 
 

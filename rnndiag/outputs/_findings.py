@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from textwrap import indent
 
 from rich.console import Console
@@ -97,6 +99,8 @@ def _print_steps(console: Console, found: Finding, pasted: dict[str, str], verbo
     where = place(found)
     heading = f"{found.rule} {found.name}" + (f", {where}" if where else "")
     console.print(Text(heading, _STYLES[found.severity]))
+    if verbose and found.doubt:
+        console.print(Text(f" {found.confidence} confidence: {found.doubt}", "dim"))
     snippets = [advice.snippet for advice in found.advice if advice.snippet]
     shown = snippets if verbose else snippets[: found.severity != "note"]
     for number, advice in enumerate(found.advice, 1):
@@ -128,7 +132,7 @@ def _print_counts(console: Console, judgement: Judgement, verbose: bool) -> None
     skipped = len({item.rule for item in judgement.skipped})
     passed = len({item.rule for item in judgement.passed})
     hint = "" if verbose else " (-v lists them)"
-    text = f"{counts or 'no findings'}; {passed} rules passed, {skipped} skipped{hint}"
+    text = f"{counts or 'no findings'}; {counted(passed, 'rule')} passed, {skipped} skipped{hint}"
     console.print(Text(text, "bold"))
     if broken:
         console.print(bullet(f"{counted(broken, 'rule')} broke: please report it", "red"))
@@ -158,15 +162,23 @@ def _rule(item: NotJudged) -> str:
 def print_summary(console: Console, reports: tuple[Report, ...]) -> None:
     """Below several checkpoints: what each of them came to."""
     console.rule(style="dim")
-    table = grid(
-        "checkpoint", *(f"{severity}s" for severity in SEVERITIES), "first finding", "status"
-    )
-    table.columns[-2].justify = "left"
-    table.columns[0].no_wrap = False
-    for report in reports:
+    paths = [report.checkpoint.path for report in reports]
+    # What all of them begin with tells none from the other.
+    shared = len(os.path.commonpath(paths)) + 1 if _in_one_folder(paths) else 0
+    table = grid("checkpoint", *SEVERITIES, "status", "first")
+    for column in table.columns:
+        column.no_wrap = False
+    table.columns[-1].justify = "left"
+    for report, path in zip(reports, paths, strict=True):
         findings = report.judgement.findings if report.judgement else ()
         own = [found for found in findings if not found.known]
-        counts = (sum(found.severity == severity for found in own) for severity in SEVERITIES)
-        first = f"{own[0].rule} {own[0].name}" if own else ""
-        table.add_row(report.checkpoint.path, *map(str, counts), first, str(report.exit_code))
+        counts = [str(sum(found.severity == severity for found in own)) for severity in SEVERITIES]
+        first = own[0].rule if own else ""
+        table.add_row(path[shared:], *counts, str(report.exit_code), first)
     console.print(table)
+
+
+def _in_one_folder(paths: list[str]) -> bool:
+    """Whether they have a folder in common, and are no mixture of absolute and relative ones."""
+    absolute = {Path(path).is_absolute() for path in paths}
+    return len(absolute) == 1 and len(set(paths)) > 1 and bool(os.path.commonpath(paths))

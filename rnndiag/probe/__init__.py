@@ -16,11 +16,12 @@ def make(graph: Graph, options: Options) -> Probe:
     Raises `BadProbe` where a file does not fit the network, `BadOption` where an option does
     not.
     """
-    if options.probe is not None:
+    # A state dict without recurrent layers has no inputs that a file could be matched to.
+    if options.probe is not None and graph.inputs:
         from rnndiag.probe.files import load
 
         return load(graph, options)
-    if options.targets is not None:
+    if options.targets is not None and options.probe is None:
         raise BadOption(
             "--targets without --probe: a made-up probe has no targets",
             "give the input that they belong to: --probe FILE",
