@@ -37,6 +37,11 @@ def cells_default_to_hard_sigmoid(writer: Writer) -> bool:
     return _is_keras2_before(writer, (2, 3))
 
 
+def cells_default_to_reset_after(writer: Writer) -> bool:
+    """A GRU's reset gate stands after the recurrent product since TensorFlow 2 and Keras 3."""
+    return not _is_keras2_before(writer, (2, 4))
+
+
 def puts_last_cell_first(writer: Writer) -> bool:
     """Stacked cells gave their states from the last cell to the first."""
     return _is_keras2_before(writer, (2, 2, 3))

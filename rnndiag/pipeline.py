@@ -32,7 +32,7 @@ def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnos
     from rnndiag import checkpoints
 
     progress("reading the checkpoint", 0.0)
-    checkpoint = checkpoints.read(Path(path))
+    checkpoint = checkpoints.read(Path(path), options.architecture)
 
     # Only now: a file that cannot be read should not have to wait for torch.
     from rnndiag import devices, execution, losses, measurements, probe, reporting, updates, wiring

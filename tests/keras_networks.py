@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -583,19 +584,19 @@ def several_kinds_in_sequential(keras: Any) -> Any:
 def write_all(keras: Any, folder: Path, names: list[str]) -> Iterator[str]:
     """Save each network that this Keras can build, and what it predicts; a line on each."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, build in NETWORKS.items():
-        if names and name not in names:
-            continue
+    wanted = [(name, build) for name, build in NETWORKS.items() if not names or name in names]
+    for (name, build), suffix in product(wanted, (".h5", ".keras")):
+        path = folder / f"{name}{suffix}"
         try:
-            inputs, outputs = save(build, keras, folder / f"{name}.h5")
+            inputs, outputs = save(build, keras, path)
         except Exception as error:
-            (folder / f"{name}.h5").unlink(missing_ok=True)
-            yield f"{name}: {type(error).__name__}: {str(error)[:100]}"
+            path.unlink(missing_ok=True)
+            yield f"{path.name}: {type(error).__name__}: {str(error)[:100]}"
             continue
         arrays = {f"x{k}": x for k, x in enumerate(inputs)}
         arrays |= {f"y{k}": y for k, y in enumerate(outputs)}
-        np.savez_compressed(folder / f"{name}.npz", **arrays)
-        yield f"{name}: {len(outputs)} outputs"
+        np.savez_compressed(path.with_suffix(".npz"), **arrays)
+        yield f"{path.name}: {len(outputs)} outputs"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import pytest
 from rnndiag import arrays, pipeline
 from rnndiag.records import Array, Options, ProbeRun
 from tests.conftest import Record
+from tests.keras_files import architecture, bare, weights_only
 
 DATA = Path(__file__).parent / "data"
 ABSOLUTE = 1e-5
@@ -25,14 +26,14 @@ RELATIVE = 1e-4
 """Of the largest gradient."""
 
 
-def files(folder: str) -> list[Path]:
-    found = sorted((DATA / folder).rglob("*.h5"))
+def files(folder: str, pattern: str = "*.h5") -> list[Path]:
+    found = sorted((DATA / folder).rglob(pattern))
     assert found, f"no references in {folder}"
     return found
 
 
 def name(path: Path) -> str:
-    return f"{path.parent.name}/{path.stem}"
+    return f"{path.parent.name}/{path.stem}{path.suffix if path.suffix != '.h5' else ''}"
 
 
 def stored(path: Path) -> dict[str, Array]:
@@ -70,11 +71,41 @@ def states(reference: Mapping[str, Array]) -> Iterator[tuple[str, str, str]]:
             yield key, quantity, f"{layer}/{direction}/{ours[quantity]}"
 
 
-@pytest.mark.parametrize("path", files("keras"), ids=name)
+@pytest.mark.parametrize("path", [*files("keras"), *files("keras", "*.keras")], ids=name)
 def test_keras_references(path: Path, record_error: Record) -> None:
-    reference = stored(path)
     done = run(path, loss="mean_square")
-    ours, writer = arrays.collect(done), path.parent.name
+    check_keras(done, stored(path), f"{path.parent.name}, {path.suffix}", record_error)
+
+
+@pytest.mark.parametrize("path", files("keras", "*.keras"), ids=name)
+def test_weights_of_keras_3_with_their_architecture(
+    path: Path, record_error: Record, tmp_path: Path
+) -> None:
+    weights, config = bare(path, tmp_path)
+    reference = path.with_suffix(".npz")
+    options = Options(probe=str(reference), loss="mean_square", architecture=str(config))
+    done = pipeline.inspect(str(weights), options).run
+    check_keras(done, stored(path), f"{path.parent.name}, .weights.h5", record_error)
+
+
+@pytest.mark.parametrize("path", files("keras"), ids=name)
+def test_older_weights_with_their_architecture(
+    path: Path, record_error: Record, tmp_path: Path
+) -> None:
+    weights = weights_only(path, tmp_path / "net.h5")
+    config = tmp_path / "mine.json"
+    config.write_text(json.dumps(architecture(path)))
+    reference = path.with_suffix(".npz")
+    options = Options(probe=str(reference), loss="mean_square", architecture=str(config))
+    done = pipeline.inspect(str(weights), options).run
+    check_keras(done, stored(path), f"{path.parent.name}, weights", record_error)
+
+
+def check_keras(
+    done: ProbeRun, reference: Mapping[str, Array], writer: str, record_error: Record
+) -> None:
+    assert done.wiring == "exact"
+    ours = arrays.collect(done)
     error = distance(ours["output"], reference["y"])
     record_error(writer, "outputs", error)
     assert error < ABSOLUTE
@@ -130,7 +161,7 @@ def test_gradients_of_real_losses(path: Path, record_error: Record) -> None:
                 assert error < RELATIVE
 
 
-@pytest.mark.parametrize("path", files("networks"), ids=name)
+@pytest.mark.parametrize("path", [*files("networks"), *files("networks", "*.keras")], ids=name)
 def test_networks_of_other_writers(path: Path, record_error: Record) -> None:
     reference = stored(path)
     outputs = run(path).outputs
@@ -139,3 +170,11 @@ def test_networks_of_other_writers(path: Path, record_error: Record) -> None:
     errors = [distance(have, want) for have, want in zip(outputs, wanted, strict=True)]
     record_error(f"networks ({path.parent.name})", "outputs", max(errors))
     assert max(errors) < ABSOLUTE
+
+
+def test_a_published_archive_gives_what_its_publisher_does(record_error: Record) -> None:
+    path = DATA / "sleepecg" / "classifier.keras"
+    (output,) = run(path).outputs
+    error = distance(output, stored(path)["y"])
+    record_error("sleepecg (keras-3.3.3)", "outputs", error)
+    assert error < ABSOLUTE

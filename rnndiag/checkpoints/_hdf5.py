@@ -11,14 +11,23 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from rnndiag.checkpoints._hdf5_heaps import check_heaps
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
 from rnndiag.records import Array
 
+BROKEN_HDF5 = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError)
+"""What h5py raises for damaged files."""
 _MOST_UNSTORED = 64 << 20
 """Bytes that an array may declare whatever is stored; Keras initialises some to zeros."""
 _MOST_COMPRESSION = 1000
 """How many times an array may be larger than its storage."""
+
+
+def opened(path: Path) -> h5py.File:
+    """A file, open to be read; raises `UnreadableCheckpoint` where that would never end."""
+    check_heaps(path)
+    return h5py.File(path, "r")
 
 
 def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
@@ -78,14 +87,15 @@ def array(dataset: h5py.Dataset, path: Path) -> Array:
     """Numbers as float32 or int64; raises where a dataset holds none, or not in the file."""
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise damaged(path, f"{getattr(dataset, 'name', '?')} is not an array")
+    # Before it is read: of strings, which are no numbers, it may claim any length.
+    if dataset.dtype.kind not in "fiu" and dataset.dtype != np.dtype("V2"):
+        raise damaged(path, f"{dataset.name} holds {dataset.dtype}, not numbers")
     check_storage(dataset)
     numbers = dataset[()]
     if numbers.dtype == np.dtype("V2"):
         # bfloat16 is the upper half of a float32.
         decoded: Array = (numbers.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         return decoded
-    if numbers.dtype.kind not in "fiu":
-        raise damaged(path, f"{dataset.name} holds {numbers.dtype}, not numbers")
     return np.asarray(numbers, dtype=np.float32 if numbers.dtype.kind == "f" else np.int64)
 
 

@@ -16,26 +16,35 @@ _LARGEST = 1 << 24
 Config = Mapping[str, Any]
 
 
-def find(path: Path, layers: Collection[str]) -> tuple[Path, Config]:
-    """The JSON of the same stem, or the folder's only one with these layers.
+def find(path: Path, layers: Collection[str]) -> tuple[Path, Config] | None:
+    """The JSON of the same stem, or the folder's only one with these layers; None without any.
 
-    Raises `UnsupportedCheckpoint` where there is none, or more than one, and
-    `UnreadableCheckpoint` where the one of the same stem is no JSON.
+    Raises `UnsupportedCheckpoint` where there are several, and `UnreadableCheckpoint` where the
+    one of the same stem is no JSON.
     """
-    wanted = path.with_suffix(".json").name
-    for name in (wanted, f"{path.name.split('.')[0]}.json"):
+    own = beside(path)
+    if own is not None:
+        return own
+    others = [(other, config) for other, config in _others(path) if fits(config, layers)]
+    if len(others) > 1:
+        names = ", ".join(other.name for other, _ in others)
+        raise UnsupportedCheckpoint(
+            f"{path}: Keras weights without an architecture; it may be in any of {names}",
+            "choose one: --architecture FILE.json",
+        )
+    return others[0] if others else None
+
+
+def beside(path: Path) -> tuple[Path, Config] | None:
+    """The JSON of the same stem, if it is an architecture.
+
+    Raises `UnreadableCheckpoint` where it is no JSON.
+    """
+    for name in (path.with_suffix(".json").name, f"{path.name.split('.')[0]}.json"):
         own = path.with_name(name)
         if own.is_file() and (config := _architecture(own)) is not None:
             return own, config
-    others = [(other, config) for other, config in _others(path) if _fits(config, layers)]
-    if len(others) == 1:
-        return others[0]
-    names = ", ".join(other.name for other, _ in others)
-    raise UnsupportedCheckpoint(
-        f"{path}: Keras weights without an architecture"
-        + (f"; it may be in any of {names}" if others else ""),
-        f"put the model's to_json() beside it as {wanted}",
-    )
+    return None
 
 
 def _architecture(path: Path) -> Config | None:
@@ -64,7 +73,7 @@ def _others(path: Path) -> Iterator[tuple[Path, Config]]:
             yield other, config
 
 
-def _fits(config: Config, layers: Collection[str]) -> bool:
+def fits(config: Config, layers: Collection[str]) -> bool:
     """Whether the file's layers are the model's; some writers leave inputs out."""
     inner = config["config"]
     configs = inner.get("layers", []) if isinstance(inner, Mapping) else inner

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rnndiag.checkpoints._keras_configs import layers_of
 from rnndiag.records import TrainingFact
 
 _LAYER_KEYS = (
@@ -45,14 +46,14 @@ _OPTIMIZER_KEYS = {
 
 
 def training_facts(
-    config: Mapping[str, Any], training: Mapping[str, Any]
+    config: Mapping[str, Any], training: Mapping[str, Any], source: str = "training_config"
 ) -> tuple[TrainingFact, ...]:
-    """Facts of the layers in model order, then of loss and optimizer."""
-    return (*_layer_facts(config), *_compile_facts(training))
+    """Facts of the layers in model order, then of loss and optimizer; these are of `source`."""
+    return (*_layer_facts(config), *_compile_facts(training, source))
 
 
 def _layer_facts(config: Mapping[str, Any]) -> Iterator[TrainingFact]:
-    for layer in _layers(config):
+    for layer in layers_of(config):
         yield from _layer_facts(layer)
         own = layer.get("config")
         if not isinstance(own, Mapping):
@@ -80,16 +81,6 @@ def _wrapped(own: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield from _wrapped(config)
 
 
-def _layers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    inner = config.get("config")
-    layers = inner.get("layers", []) if isinstance(inner, Mapping) else inner
-    return (
-        [layer for layer in layers if isinstance(layer, Mapping)]
-        if isinstance(layers, list)
-        else []
-    )
-
-
 def _plain(value: Any) -> Any:
     """A regularizer or constraint as {class_name, its numbers}; other values as they are."""
     if isinstance(value, Mapping) and "class_name" in value:
@@ -101,8 +92,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _compile_facts(training: Mapping[str, Any]) -> Iterator[TrainingFact]:
-    source = "training_config"
+def _compile_facts(training: Mapping[str, Any], source: str) -> Iterator[TrainingFact]:
     if training.get("loss") is not None:
         yield TrainingFact(name="loss", value=_loss_name(training["loss"]), source=source)
     if training.get("loss_weights") is not None:
@@ -121,7 +111,8 @@ def _compile_facts(training: Mapping[str, Any]) -> Iterator[TrainingFact]:
 def optimizer_of(training: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
     """The class and configuration of the optimizer, without what wraps it."""
     optimizer = training.get("optimizer_config") or training.get("optimizer")
-    kind, config = None, None
+    # By its name alone where it was chosen so, with Keras's defaults.
+    kind, config = optimizer if isinstance(optimizer, str) else None, None
     while isinstance(optimizer, Mapping):
         # LossScaleOptimizer wraps the one that matters.
         kind, config = optimizer.get("class_name"), optimizer.get("config")

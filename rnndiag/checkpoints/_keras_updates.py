@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 
-from rnndiag.checkpoints._hdf5 import array, child, strings
+from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened, strings
 from rnndiag.checkpoints._keras_training import optimizer_of
 from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Trained, rms
 from rnndiag.checkpoints.base import damaged
@@ -69,7 +69,7 @@ def _read(
     if kind not in _ADAM:
         why = f"the moments of {kind or 'an unknown optimizer'} are not read; those of Adam are"
         return Trained(facts=(fact,), why_no_updates=why)
-    adam = _adam(config, int(step), _number(group, names, _RATE, path))
+    adam = adam_step(config, int(step), _number(group, names, _RATE, path))
     amsgrad = bool(config.get("amsgrad"))
     compute = {
         named.name: partial(_update, path, adam, named, moments, amsgrad=amsgrad)
@@ -87,7 +87,8 @@ def _number(
     return float(array(child(group, found[0]), path)) if len(found) == 1 else None
 
 
-def _adam(config: Mapping[str, Any], step: int, stored: float | None) -> AdamStep:
+def adam_step(config: Mapping[str, Any], step: int, stored: float | None) -> AdamStep:
+    """Adam as its configuration has it; `stored` is the learning rate of the last step."""
     rate = config.get("learning_rate", config.get("lr")) if stored is None else stored
     # A schedule's value, a decayed rate and accumulated gradients cannot be told from numbers.
     known = isinstance(rate, (int, float)) and not (
@@ -133,10 +134,10 @@ def _update(
     path: Path, adam: AdamStep, named: NamedArray, moments: Moments, *, amsgrad: bool
 ) -> ParameterUpdate:
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path) as file:
             group = child(file, _GROUP)
             read = {role: array(child(group, name), path) for role, name in moments.items()}
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except BROKEN_HDF5 as error:
         raise damaged(path, f"HDF5 says {error}") from error
     mean, square = read.get(_MEAN), read.get(_LARGEST if amsgrad else _SQUARE)
     update = gradient = None

@@ -2,7 +2,8 @@
 
 Written by Keras 2.0 to 3.x and tf.keras. A whole model has the root attribute
 ``model_config``; a weights file has ``layer_names`` at its root and its architecture, if
-anywhere, in a JSON sidecar: what ``model.to_json()`` gives.
+anywhere, in a JSON file beside it: what ``model.to_json()`` gives. Without that, recurrent
+layers are recognised by the names and shapes of their arrays.
 """
 
 from __future__ import annotations
@@ -14,40 +15,58 @@ from typing import Any
 
 import h5py
 
-from rnndiag.checkpoints import _keras_sidecar, _keras_updates
-from rnndiag.checkpoints._hdf5 import array, child, strings, text
+from rnndiag.checkpoints import (
+    _keras_alone,
+    _keras_architecture,
+    _keras_sidecar,
+    _keras_updates,
+)
+from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened, strings, text
+from rnndiag.checkpoints._keras_configs import Config
+from rnndiag.checkpoints._keras_held import held_in_groups
 from rnndiag.checkpoints._keras_training import training_facts
-from rnndiag.checkpoints.base import damaged, facts_of, parse_json, sha256
-from rnndiag.errors import UnsupportedCheckpoint
+from rnndiag.checkpoints._keras_tree import holds_tree
+from rnndiag.checkpoints.base import damaged, facts_of, has_architecture, parse_json, sha256
+from rnndiag.errors import BadOption, UnsupportedCheckpoint
 from rnndiag.records import Checkpoint, KerasModel, NamedArray, Writer
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_SHOWN = 6
 
 
 def recognises(path: Path, head: bytes) -> bool:
-    """HDF5 by its signature."""
-    return head.startswith(_SIGNATURE)
+    """HDF5 by its signature, but for the kind that Keras 3 writes weights in."""
+    return head.startswith(_SIGNATURE) and not holds_tree(path)
 
 
 def read(path: Path) -> Checkpoint:
     """Configuration, weights and training facts of one legacy file."""
+    return _read(path, None)
+
+
+def read_with(path: Path, architecture: Path) -> Checkpoint:
+    """The same for weights, with the configuration in the JSON file `architecture`.
+
+    Raises `BadOption` where the two do not belong together, or the file has its own.
+    """
+    return _read(path, architecture)
+
+
+def _read(path: Path, architecture: Path | None) -> Checkpoint:
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path) as file:
             if "model_config" in file.attrs and "model_weights" in file:
+                if architecture is not None:
+                    raise has_architecture(path)
                 return _read_model(path, file)
             if "layer_names" in file.attrs or "layer_names0" in file.attrs:
-                return _read_weights(path, file)
-            raise _not_legacy(path, file)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+                return _read_weights(path, file, architecture)
+            raise _not_legacy(path)
+    except BROKEN_HDF5 as error:
         raise damaged(path, f"HDF5 says {error}") from error
 
 
-def _not_legacy(path: Path, file: h5py.File) -> UnsupportedCheckpoint:
-    if "layers" in file or "_layer_checkpoint_dependencies" in file:
-        return UnsupportedCheckpoint(
-            f"{path}: a Keras .weights.h5 file, which holds no architecture",
-            "save the whole model instead: model.save('model.h5')",
-        )
+def _not_legacy(path: Path) -> UnsupportedCheckpoint:
     return UnsupportedCheckpoint(
         f"{path}: an HDF5 file, but no Keras model: no model_config, no layer_names",
         "save the whole model: model.save('model.h5')",
@@ -73,10 +92,38 @@ def _read_model(path: Path, file: h5py.File) -> Checkpoint:
     )
 
 
-def _read_weights(path: Path, file: h5py.File) -> Checkpoint:
-    sidecar, config = _keras_sidecar.find(path, strings(file, "layer_names"))
+def _read_weights(path: Path, file: h5py.File, architecture: Path | None) -> Checkpoint:
+    """Weights alone, with the configuration that is given or lies beside them, or without any."""
+    names = strings(file, "layer_names")
+    found = _keras_sidecar.find(path, names) if architecture is None else None
+    if architecture is not None:
+        found = architecture, _keras_architecture.read(architecture)
+        if not _keras_architecture.is_model(found[1]):
+            return _alone(path, file, found)
+        if not _keras_sidecar.fits(found[1], names):
+            raise BadOption(
+                f"--architecture {architecture}: not of {path.name}, whose layers are "
+                f"{', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}",
+                "layers are told by their names: the model has to be the one that was saved",
+            )
+    if found is None:
+        return _alone(path, file, None)
+    sidecar, config = found
     done = _checkpoint(path, file, config, {}, _writer(path, file, config))
     return replace(done, format="keras-h5-weights", notes=(f"architecture from {sidecar.name}",))
+
+
+def _alone(path: Path, file: h5py.File, layer: tuple[Path, Config] | None) -> Checkpoint:
+    """Weights whose model nothing tells; `layer` is the configuration of one of its layers."""
+    writer = _writer(path, file, {})
+    done = _checkpoint(path, file, {}, {}, writer)
+    assert isinstance(done.content, KerasModel)
+    held = held_in_groups(done.content.weights)
+    if layer is None:
+        model, notes = _keras_alone.understood(held, writer)
+    else:
+        model, notes = _keras_alone.understood_as(held, writer, layer[1], layer[0])
+    return replace(done, format="keras-h5-weights", content=model, notes=notes)
 
 
 def _checkpoint(

@@ -157,6 +157,7 @@ _CHOSEN: Mapping[str, Check] = {
     "targets": text,
     "targets_key": texts,
     "loss": text,
+    "architecture": text,
     "timesteps": whole(1),
     "batch": whole(1),
     "seeds": whole(1),
@@ -184,6 +185,7 @@ _WHOLE: Mapping[str, Check] = {
 _PATHS: Mapping[str, Callable[[Path, Any], Any]] = {
     "probe": _text_place,
     "targets": _text_place,
+    "architecture": _text_place,
     "series": _text_places,
     "history": _place,
     "context": _place,

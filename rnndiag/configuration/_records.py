@@ -19,6 +19,7 @@ class Chosen:
     targets: str | None = None
     targets_key: tuple[str, ...] | None = None
     loss: str | None = None
+    architecture: str | None = None
     timesteps: int | None = None
     batch: int | None = None
     seeds: int | None = None

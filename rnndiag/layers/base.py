@@ -158,7 +158,7 @@ class Layer(nn.Module, ABC):
             output = self.masked(tuple(signal.heeded for signal in inputs), *values)
             masks = tuple(signal.handed_on(self.spec.writer) for signal in inputs)
             return (Signal(output, self.mask(masks, *values), lost),)
-        except (RuntimeError, IndexError, ValueError) as error:
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
             shapes = ", ".join(str(tuple(value.shape)) for value in values)
             reason = f"{self.spec.name}: {self.spec.kind} does not take {shapes} ({error})"
             return (Signal(None, lost=lost or reason),)
@@ -222,7 +222,7 @@ def build(spec: LayerSpec) -> Layer:
             return found(spec)
         except (CannotRebuild, UnknownActivation, UnfitWeights) as error:
             reason = str(error)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             reason = f"its configuration or arrays are not as expected ({error!r})"
     unknown = Unknown(spec)
     unknown.reason = f"{spec.name}: {spec.kind}: {reason or 'custom or unsupported layer'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -56,6 +57,9 @@ class Recurrent(Layer):
         super().__init__(spec)
         self.specs = spec.inner or (spec,)
         self.cells = nn.ModuleList(cell_from_spec(inner) for inner in self.specs)
+        for below, above in pairwise(self._cells()):
+            if above.input_size != below.hidden_size:
+                raise CannotRebuild("its stacked cells do not fit one on the other")
         config = spec.config
         self.go_backwards = bool(config.get("go_backwards"))
         self.return_sequences = bool(config.get("return_sequences"))

@@ -41,6 +41,17 @@ def implied_shape(model: Config) -> Any:
     return shape
 
 
+def sizes(shape: Any) -> Any:
+    """A shape as it is; raises `ValueError` where it holds anything but sizes."""
+    if shape is not None and not (isinstance(shape, list | tuple) and all(map(_is_size, shape))):
+        raise ValueError(f"{str(shape)[:40]} is not a shape")
+    return shape
+
+
+def _is_size(size: Any) -> bool:
+    return size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0)
+
+
 def _own_shape(layer: Config) -> Any:
     """The input's shape as a layer's own configuration tells it, batch axis first."""
     own = layer["config"]

@@ -2,12 +2,13 @@
 
 A nested model is stored as one flat list: the trainable arrays of all its layers first, then
 the others, among them those of frozen layers. Names tell where they name the layer; some
-writers leave that out, and there the places count.
+writers leave that out, and there the places count. Keras 3's own files keep layers apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rnndiag.layers.base import layer_class
@@ -22,7 +23,7 @@ Split = dict[str, tuple[NamedArray, ...]]
 
 def split(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split | None:
     """Give each named layer its arrays in stored order; None where neither way tells."""
-    return _by_name(layers, arrays) or _by_place(layers, arrays)
+    return _by_owner(layers, arrays) or _by_name(layers, arrays) or _by_place(layers, arrays)
 
 
 def variables(layer: Config) -> tuple[bool, ...] | None:
@@ -53,6 +54,16 @@ def by_cell(cells: Sequence[Config], arrays: Sequence[NamedArray]) -> list[Seque
         shares.append(arrays[:count])
         arrays = arrays[count:]
     return shares
+
+
+def _by_owner(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split | None:
+    """By the layer that the file itself tells; None where it does not."""
+    if not arrays or not all(array.owner for array in arrays):
+        return None
+    found: dict[str, list[NamedArray]] = {name: [] for name, _ in layers}
+    for array in arrays:
+        found[array.owner[0]].append(replace(array, owner=array.owner[1:]))
+    return {name: tuple(own) for name, own in found.items()}
 
 
 def _by_name(layers: Sequence[Named], arrays: Sequence[NamedArray]) -> Split | None:

@@ -25,7 +25,7 @@ from rnndiag.records import (
 )
 from rnndiag.wiring._keras_arguments import arguments_of, inside
 from rnndiag.wiring._keras_classes import MODELS, foreign, is_functional, is_operation
-from rnndiag.wiring._keras_layers import implied_shape, layer_configs, named
+from rnndiag.wiring._keras_layers import implied_shape, layer_configs, named, sizes
 from rnndiag.wiring._keras_nodes import calls_of, constants_of, refs
 from rnndiag.wiring._keras_order import from_zero, ordered
 from rnndiag.wiring._keras_weights import by_cell, cells_in, split, variables
@@ -43,13 +43,13 @@ def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
     """
     kind = model.config.get("class_name", "?")
     try:
-        if not layer_configs(model.config):
+        if not layer_configs(model.config) and not model.isolated:
             raise UnsupportedCheckpoint(
                 f"{checkpoint.path}: the configuration of {kind} lists no layers "
                 "(a subclassed model: its wiring is Python code)",
                 "save it as a Sequential or functional model",
             )
-        built = _Builder(checkpoint.writer).whole(model)
+        built = _Builder(checkpoint.writer, model.problems).whole(model)
     except _MissingArrays as error:
         raise UnreadableCheckpoint(
             f"{checkpoint.path}: damaged or incomplete: {error}",
@@ -61,6 +61,8 @@ def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
             f"({type(error).__name__}: {error})",
             "was it edited by hand? save the model again",
         ) from error
+    if model.isolated:
+        return replace(built, wiring="isolated")
     if kind in MODELS:
         return built
     note = f"{kind} is a custom class: its layers are taken as its configuration wires them"
@@ -74,8 +76,9 @@ class _MissingArrays(ValueError):
 class _Builder:
     """Turns configurations into specs; holds what all of them need."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, problems: Mapping[str, str]) -> None:
         self.writer = writer
+        self.problems = problems
         hard = dialects.cells_default_to_hard_sigmoid(writer)
         self.cell_defaults = {"recurrent_activation": "hard_sigmoid"} if hard else {}
 
@@ -83,6 +86,8 @@ class _Builder:
         """The graph of what a file holds; every layer must have its arrays."""
         layers = named(layer_configs(model.config), list(model.weights))
         for name, config in layers:
+            if name in model.problems:
+                continue
             if variables(config) and not model.weights.get(name):
                 raise _MissingArrays(f"layer {name!r} ({config['class_name']}) has no arrays")
         return self.model_graph(model.config, layers, model.weights, "")
@@ -108,7 +113,7 @@ class _Builder:
             writer=self.writer,
             arguments=arguments_of(config),
             **_weights(arrays),
-            problem=foreign(config),
+            problem=self.problems.get(name) or foreign(config),
         )
         if is_operation(config, self.writer):
             arguments = {**own, "arguments": constants_of(config)}
@@ -118,7 +123,7 @@ class _Builder:
         if plain.problem is None and kind == "RNN":
             return self._rnn(plain, config, arrays)
         if kind == "InputLayer":
-            shape = own.get("batch_shape") or own.get("batch_input_shape")
+            shape = sizes(own.get("batch_shape") or own.get("batch_input_shape"))
             told = {**plain.arguments, "batch_shape": shape}
             return replace(plain, config={**own, "batch_shape": shape}, arguments=told)
         if kind == "TimeDistributed":
@@ -175,6 +180,8 @@ class _Builder:
 
     def _sequential(self, config: Config, specs: dict[str, LayerSpec]) -> Graph:
         """A chain; an input is made up where the first layer only carries its shape."""
+        if not specs:
+            raise ValueError("a Sequential without layers")
         first = next(iter(specs))
         if specs[first].kind != "InputLayer":
             source = self._input_of(config, f"{first}_input")
@@ -188,7 +195,7 @@ class _Builder:
 
     def _input_of(self, model: Config, name: str) -> LayerSpec:
         """The input that a Sequential's first layer implies; nested models know their own."""
-        config = {"batch_shape": implied_shape(model), "name": name}
+        config = {"batch_shape": sizes(implied_shape(model)), "name": name}
         return LayerSpec(
             name=name, kind="InputLayer", config=config, writer=self.writer, arguments=config
         )
@@ -202,8 +209,8 @@ class _Builder:
         keras3 = dialects.is_keras3(self.writer)
         calls, outputs = from_zero(calls, refs(own["output_layers"]), models, keras3=keras3)
         sources = refs(own["input_layers"])
-        if not sources or any(ref.layer not in specs for ref in sources):
-            raise ValueError("input_layers names no layer of the model")
+        if (calls and not sources) or any(ref.layer not in inputs for ref in sources):
+            raise ValueError("input_layers names no input of the model")
         return Graph(layers=specs, calls=ordered(calls, inputs), inputs=sources, outputs=outputs)
 
 

@@ -68,9 +68,13 @@ def test_an_optimizer_within_another() -> None:
     assert told(scaled) == {"optimizer": "Adam", "learning_rate": 0.5, "clipvalue": 2.0}
 
 
-@pytest.mark.parametrize("odd", [None, "adam", 3, {}, {"config": 3}, {"config": {"optimizer": 3}}])
+@pytest.mark.parametrize("odd", [None, 3, {}, {"config": 3}, {"config": {"optimizer": 3}}])
 def test_odd_configurations_tell_nothing(odd: Any) -> None:
     assert told(odd) == {}
+
+
+def test_an_optimizer_may_be_stored_by_its_name() -> None:
+    assert told("adam") == {"optimizer": "adam"}
 
 
 # ---------------------------------------------------------------- the last step

@@ -1,0 +1,139 @@
+"""Weights that came without a configuration: what they are taken for, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnndiag import dialects
+from rnndiag.checkpoints._keras_configs import cells_of, inner_of, kind_of, own_of
+from rnndiag.checkpoints._keras_inferred import Held, Inferred, infer, isolated, unique
+from rnndiag.errors import BadOption
+from rnndiag.records import KerasModel, Writer
+
+Config = Mapping[str, Any]
+Understood = tuple[KerasModel, tuple[str, ...]]
+"""A model, and what has to be said of it."""
+_SHOWN = 6
+
+
+def understood(found: Iterable[Held], writer: Writer) -> Understood:
+    """The recurrent layers of a file, each on its own, with Keras's default activations."""
+    held, layers, defaults = _layers(found, writer)
+    notes = (*_apart(layers), *_guessed(layers, defaults, told=()), *_around(held, layers))
+    return isolated(held, layers, {}), notes
+
+
+def understood_as(
+    found: Iterable[Held], writer: Writer, config: Config, source: Path
+) -> Understood:
+    """The same, where `config`, read from `source`, is that of a layer of the file.
+
+    Raises `BadOption` where no layer of the file is like it.
+    """
+    held, layers, defaults = _layers(found, writer)
+    wanted = _signature(config)
+    known = {name: config for name, own in layers.items() if _signature(own.config) == wanted}
+    if not known:
+        names = ", ".join(f"{name} ({_told(own)})" for name, own in layers.items())
+        raise BadOption(
+            f"--architecture {source}: its {kind_of(config)} fits no layer of the file: "
+            f"{names or 'none is recurrent'}",
+            "units, biases and a GRU's reset_after have to be those of the weights",
+        )
+    told = f"{_list(list(known))}: configuration from {source.name}"
+    guessed = _guessed(layers, defaults, told=known)
+    return isolated(held, layers, known), (*_apart(layers), told, *guessed, *_around(held, layers))
+
+
+def _layers(
+    found: Iterable[Held], writer: Writer
+) -> tuple[list[Held], dict[str, Inferred], Config]:
+    """What is held, the recurrent layers of it, and Keras's defaults at that time."""
+    held = list(unique(list(found)))
+    hard = dialects.cells_default_to_hard_sigmoid(writer)
+    defaults = {
+        "recurrent_activation": "hard_sigmoid" if hard else "sigmoid",
+        "reset_after": dialects.cells_default_to_reset_after(writer),
+    }
+    layers = {own.name: infer(own, defaults) for own in held if own.role != "other"}
+    return held, layers, defaults
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def _apart(layers: Mapping[str, Inferred]) -> list[str]:
+    """That nothing tells who feeds whom."""
+    runs = [name for name, own in layers.items() if own.problem is None]
+    return [f"weights without an architecture: {_list(runs)}: each runs on its own"] if runs else []
+
+
+def _guessed(layers: Mapping[str, Inferred], defaults: Config, told: Iterable[str]) -> list[str]:
+    """What the file does not tell of the layers but those in `told`."""
+    known = set(told)
+    runs = [name for name, own in layers.items() if own.problem is None and name not in known]
+    gates = defaults["recurrent_activation"]
+    notes = []
+    open_ = [name for name in runs if not _is_cudnn(layers[name])]
+    if open_:
+        notes.append(
+            f"{_list(open_)}: the file does not tell activations; Keras's defaults are taken "
+            f"(tanh, gates {gates}); --architecture FILE.json would tell"
+        )
+    unbiased = [name for name in runs if _without_bias(layers[name])]
+    if unbiased:
+        place = "after" if defaults["reset_after"] else "before"
+        notes.append(
+            f"{_list(unbiased)}: a GRU without biases does not tell its reset_after; "
+            f"the reset gate is taken to stand {place} the product"
+        )
+    return notes
+
+
+def _is_cudnn(layer: Inferred) -> bool:
+    """CuDNN knows one pair of activations."""
+    return all(cell.kind.startswith("CuDNN") for cell in layer.cells)
+
+
+def _without_bias(layer: Inferred) -> bool:
+    return any(cell.kind == "GRU" and not cell.config["use_bias"] for cell in layer.cells)
+
+
+def _around(held: Sequence[Held], layers: Mapping[str, Inferred]) -> list[str]:
+    """The layers that are not recurrent, and so are not run."""
+    others = [own.name for own in held if own.role == "other"]
+    if not layers:
+        return [f"none of the file's layers holds a recurrent kernel: {_list(others) or 'none'}"]
+    return [f"not run, as nothing tells where they stand: {_list(others)}"] if others else []
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _told(layer: Inferred) -> str:
+    kind = kind_of(layer.config)
+    sizes = " and ".join(f"{cell.config.get('units', '?')}" for cell in layer.cells)
+    return f"{kind} of {sizes} units"
+
+
+# ---------------------------------------------------------------- what fits what
+
+
+def _signature(config: Config) -> tuple[Any, ...]:
+    """What arrays tell of a layer: its class, units and biases, and those of what is in it."""
+    own, kind = own_of(config), kind_of(config)
+    if kind == "Bidirectional":
+        forward = inner_of(own, "layer")
+        inner = [_signature(forward), _signature(inner_of(own, "backward_layer") or forward)]
+        return (kind, *inner)
+    if kind == "RNN" and inner_of(own, "cell"):
+        return _signature(inner_of(own, "cell"))
+    if kind == "StackedRNNCells":
+        return (kind, *map(_signature, cells_of(own)))
+    bias = bool(own.get("use_bias", True))
+    after = own.get("reset_after") if bias and kind in ("GRU", "GRUCell") else None
+    return (kind.removesuffix("Cell"), own.get("units"), bias, after)

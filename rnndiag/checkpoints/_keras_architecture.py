@@ -1,0 +1,44 @@
+"""The JSON file of ``--architecture``: the configuration of a model, or of a single layer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rnndiag.checkpoints._keras_configs import Config, layers_of
+from rnndiag.errors import BadOption
+
+_LARGEST = 16 << 20
+"""Bytes; an architecture is some hundred kilobytes, some megabytes at most."""
+_HINT = "save model.to_json(), or a .keras archive's config.json, as a file"
+
+
+def read(path: Path) -> Config:
+    """The configuration, with ``class_name`` and ``config``; raises `BadOption`."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise _bad(path, f"larger than {_LARGEST >> 20} MiB, which no architecture is")
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(value, str):
+            # A common slip: json.dump() of what to_json() had made JSON of.
+            value = json.loads(value)
+    except OSError as error:
+        raise _bad(path, f"cannot be read: {error.strerror}") from error
+    except (RecursionError, ValueError) as error:
+        raise _bad(path, f"not JSON ({type(error).__name__})") from error
+    if isinstance(value, dict) and isinstance(value.get("layers"), list):
+        # What model.get_config() gives does not name its class.
+        kind = "Functional" if "output_layers" in value else "Sequential"
+        return {"class_name": kind, "config": value}
+    if not isinstance(value, dict) or not {"class_name", "config"} <= set(value):
+        raise _bad(path, "neither a model's nor a layer's configuration: no class_name and config")
+    return value
+
+
+def is_model(config: Config) -> bool:
+    """Whether it is a whole model's, and not a layer's."""
+    return bool(layers_of(config))
+
+
+def _bad(path: Path, what: str) -> BadOption:
+    return BadOption(f"--architecture {path}: {what}", _HINT)
