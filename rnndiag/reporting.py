@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from rnndiag import __version__
 from rnndiag.probe.scale import scales
@@ -15,6 +18,7 @@ from rnndiag.records import (
     KerasModel,
     LayerReport,
     LayerRun,
+    LayerSpec,
     NotAnalysed,
     ProbeReport,
     ProbeRun,
@@ -34,13 +38,46 @@ def assemble(
     return Report(
         rnndiag_version=__version__,
         exit_code=0 if analysed else NOTHING_ANALYSED,
-        checkpoint=_checkpoint(checkpoint),
+        checkpoint=_checkpoint(checkpoint, non_finite(graph, run)),
         probe=_probe(run, graph),
         layers=(*analysed, *map(_missing, run.not_analysed)),
         network=surroundings(graph),
         training=checkpoint.training,
         notes=(*_nothing_analysed(run), *checkpoint.notes, *run.probe.notes, *run.notes),
     )
+
+
+def non_finite(graph: Graph, run: ProbeRun) -> dict[str, int]:
+    """How many values are NaN or infinite, by array; those that `run` measured are left out.
+
+    The graph's arrays alone: a state dict reads the others only if they are asked for, and they
+    may be as large as the file.
+    """
+    parts = (part for layer in run.layers for part in layer.parameters.values())
+    measured = {name for names in parts for name in names}
+    found: Counter[str] = Counter()
+    for spec in _specs(graph):
+        # An array without names is one that was made by hand.
+        for names, array in zip(spec.parameters, spec.weights, strict=False):
+            if not measured.intersection(names):
+                found[", ".join(names)] += int(array.size - np.isfinite(array).sum())
+    return {name: count for name, count in found.items() if count}
+
+
+def _specs(graph: Graph) -> Iterator[LayerSpec]:
+    """All layers; those of nested models and wrappers in the place of these."""
+    for spec in graph.layers.values():
+        yield from _within(spec)
+
+
+def _within(spec: LayerSpec) -> Iterator[LayerSpec]:
+    if spec.graph is not None:
+        yield from _specs(spec.graph)
+    elif not spec.inner:
+        yield spec
+    # Some wrappers hold what they wrap and its arrays besides: each counts once.
+    for inner in spec.inner:
+        yield from _within(inner)
 
 
 def _nothing_analysed(run: ProbeRun) -> tuple[str, ...]:
@@ -95,7 +132,7 @@ def _probe(run: ProbeRun, graph: Graph) -> ProbeReport:
     )
 
 
-def _checkpoint(checkpoint: Checkpoint) -> CheckpointReport:
+def _checkpoint(checkpoint: Checkpoint, broken: Mapping[str, int]) -> CheckpointReport:
     return CheckpointReport(
         path=str(checkpoint.path),
         format=checkpoint.format,
@@ -104,6 +141,7 @@ def _checkpoint(checkpoint: Checkpoint) -> CheckpointReport:
         sha256=checkpoint.sha256,
         bytes=checkpoint.size_bytes,
         parameters=_parameters(checkpoint),
+        non_finite=broken,
     )
 
 

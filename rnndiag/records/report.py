@@ -99,6 +99,12 @@ class CheckpointReport:
     sha256: str
     bytes: int
     parameters: int
+    non_finite: Mapping[str, int] = field(default_factory=dict)
+    """How many values are NaN or infinite in each array that has any, by its name in the file.
+
+    Of the arrays that the network was rebuilt from, those of analysed recurrent layers apart,
+    which have the measurement ``non_finite``; no others are read.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ What it means
     Some numbers of this layer are none. If they are weights, no training step brings them back,
     and whatever touches them becomes NaN too: most other measurements of the layer are skipped.
     If only states are, the weights are sound and the fault is in what reached them.
+    Such numbers in other layers' arrays are a note, at the first recurrent layer that is sound:
+    a table of energies holds infinity by design.
 
 Why it matters
     The network's answers are NaN, or rest on luck about which inputs miss the broken part.
@@ -30,9 +32,10 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rnndiag.records import Advice, LayerReport, ProbeReport, Series, Settings, Severity
+from rnndiag.records import Advice, LayerReport, ProbeReport, Report, Series, Settings, Severity
 from rnndiag.rules._advice import clip, lower_rate
 from rnndiag.rules.base import Fired, Rule, step, worse
 from rnndiag.snippets.base import Snippets
@@ -41,33 +44,36 @@ if TYPE_CHECKING:
     from rnndiag.measurements.non_finite import NonFinite
 
 RULE = Rule(code="RNN301", severity="error", rests_on="weights")
+_SHOWN = 3
+"""Arrays that a message names."""
 _PARTS = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
 """What the measurement calls a tensor → what `LayerReport.parameters` does."""
 
 
 def check(
+    report: Report,
     layer: LayerReport,
     values: NonFinite,
-    probe: ProbeReport,
     series: Series | None,
     settings: Settings,
     snippets: Snippets,
 ) -> Fired | None:
-    """Any value that is not finite."""
+    """Any value that is not finite; outside the recurrent layers, once for the network."""
+    elsewhere = report.checkpoint.non_finite
     if not values.total:
-        return None
+        return _note(elsewhere) if elsewhere and layer is _first_sound(report) else None
     # States that broken weights touch are broken too, as many as the probe happens to have.
     broken = values.total - values.states
     return Fired(
         message=_message(values, broken),
-        severity="error" if broken else _of_states(layer, probe),
+        severity="error" if broken else _of_states(layer, report.probe),
         evidence={
             **{part: int(getattr(values, part)) for part in values.tensors},
             "parameters": _parameters(layer, values),
         },
         measured=worse("non_finite", broken or values.states),
         advice=(
-            _first(layer, broken, series),
+            _first(layer, broken, series, elsewhere),
             step(
                 "look for NaN and for values far off the others among inputs and targets, and "
                 "scale what is left to mean 0 and variance 1",
@@ -78,6 +84,38 @@ def check(
             lower_rate(settings, snippets),
         ),
     )
+
+
+def _first_sound(report: Report) -> LayerReport | None:
+    """The layer that speaks for the network: broken ones have worse to tell."""
+    facts = ((own, own.measurements.get("non_finite")) for own in report.layers if own.analysed)
+    return next((own for own, fact in facts if getattr(fact, "total", None) == 0), None)
+
+
+def _note(elsewhere: Mapping[str, int]) -> Fired:
+    """Of arrays outside the recurrent layers, which may hold infinity by design."""
+    total = sum(elsewhere.values())
+    return Fired(
+        message=f"{total} weights of layers that are not recurrent are NaN or infinite, more "
+        f"than 0: {_places(elsewhere)}; the recurrent layers are judged apart",
+        severity="note",
+        evidence={"parameters": list(elsewhere), "values": list(elsewhere.values())},
+        measured=worse("non_finite_elsewhere", total),
+        advice=(
+            step(
+                "see whether these arrays hold such values by design, as masks and tables of "
+                "energies do; if not, go back to the last checkpoint without them",
+                "B: early stopping",
+            ),
+        ),
+    )
+
+
+def _places(elsewhere: Mapping[str, int]) -> str:
+    """The first arrays with their counts, and how many more there are."""
+    shown = [f"{count} in {name}" for name, count in list(elsewhere.items())[:_SHOWN]]
+    more = len(elsewhere) - len(shown)
+    return ", ".join((*shown, f"and {more} more arrays") if more else shown)
 
 
 def _message(values: NonFinite, broken: int) -> str:
@@ -103,12 +141,15 @@ def _parameters(layer: LayerReport, values: NonFinite) -> list[str]:
     return [name for part in parts for name in layer.parameters.get(part, ())]
 
 
-def _first(layer: LayerReport, broken: int, series: Series | None) -> Advice:
+def _first(
+    layer: LayerReport, broken: int, series: Series | None, elsewhere: Mapping[str, int]
+) -> Advice:
     """Back to sound weights; or, where they are sound, to what feeds them."""
     if not broken:
+        known = f"; other layers have {_places(elsewhere)}" if elsewhere else ""
         return step(
             "the weights are finite: look for NaN in what feeds the layer, in the layers before "
-            "it first",
+            f"it first{known}",
             "B: normalization",
         )
     good = _last_good(layer, series) if series else None

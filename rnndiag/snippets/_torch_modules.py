@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rnndiag.records import LayerReport
-from rnndiag.snippets._code import Brackets, Expression, call, literal
+from rnndiag.snippets._code import Brackets, Expression, call, literal, write
 
 _CLASSES = {"SimpleRNN": "RNN"}
 _ARRAY = re.compile(
@@ -32,7 +33,17 @@ class Module:
     @property
     def code(self) -> str:
         """The module as an expression: ``model.encoder[0].rnn``."""
-        return f"model{''.join(map(_access, filter(None, self.path.split('.'))))}"
+        return _reached(self.path)
+
+    def replaced(self, value: Brackets) -> str:
+        """The statement that puts `value` in the module's place.
+
+        What is reached by ``get_submodule("a-b")`` is no target of an assignment.
+        """
+        parent, _, name = self.path.rpartition(".")
+        if not name or _is_index(name) or _is_attribute(name):
+            return write(value, f"{self.code} = ")
+        return write(call("setattr", _reached(parent), literal(name), value))
 
     @property
     def kind(self) -> str:
@@ -155,10 +166,26 @@ def _arguments(layers: list[LayerReport]) -> dict[str, Any]:
     }
 
 
+def _reached(path: str) -> str:
+    """The expression for what stands at `path`; the network itself where that is empty."""
+    return f"model{''.join(map(_access, filter(None, path.split('.'))))}"
+
+
 def _access(part: str) -> str:
     """One step on the way to a module: an attribute, or an item of a list of modules."""
-    if part.isdigit():
+    if _is_index(part):
         return f"[{part}]"
-    if part.isidentifier() and not keyword.iskeyword(part):
+    if _is_attribute(part):
         return f".{part}"
     return f".get_submodule({literal(part)})"
+
+
+def _is_index(part: str) -> bool:
+    """Whether it is as Python writes a number: keys like ``01`` and ``²`` are none."""
+    return part.isdecimal() and str(int(part)) == part
+
+
+def _is_attribute(part: str) -> bool:
+    """Whether it may follow a dot; Python reads what stands there in its NFKC form."""
+    plain = unicodedata.normalize("NFKC", part) == part
+    return plain and part.isidentifier() and not keyword.iskeyword(part)

@@ -120,7 +120,7 @@ class TorchSnippets(Snippets):
     def zoneout(self, rate: float) -> str:
         fit = [module for module in self._sequences() if not module.arguments["bidirectional"]]
         found = [blocks.zoneout(family) for family in dict.fromkeys(m.family for m in fit)]
-        lines = [write(call("Zoneout", m.code, number(rate)), f"{m.code} = ") for m in fit]
+        lines = [m.replaced(call("Zoneout", m.code, number(rate))) for m in fit]
         return "\n\n\n".join((*found, "\n".join(lines))) if lines else ""
 
     # ------------------------------------------------------------ around the module
@@ -174,10 +174,9 @@ def _made_anew(modules: list[Module], **changes: Expression) -> list[str]:
     """The modules with changes; what no file tells of them is taken from the old ones."""
     lines = []
     for module in modules:
-        made = module.constructor(**changes)
         if module.untold:
             lines.append(f"old = {module.code}")
-        lines.append(write(made, f"{module.code} = "))
+        lines.append(module.replaced(module.constructor(**changes)))
     return lines
 
 

@@ -3,9 +3,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rule_reports import HEALTHY, fires, layer, quiet, report, synthetic
+from rule_reports import HEALTHY, answers, fires, layer, quiet, report, synthetic
 
-from rnndiag.records import LayerReport, Measured, Series, Setting, Settings, Skipped, WeightSizes
+from rnndiag.records import (
+    Finding,
+    LayerReport,
+    Measured,
+    Passed,
+    Report,
+    Series,
+    Setting,
+    Settings,
+    Skipped,
+    WeightSizes,
+)
 
 RULE = "RNN301"
 _DEPENDENT = ("gradient_span", "lyapunov", "unit_activity", "gate_activity", "weight_norms")
@@ -91,3 +102,45 @@ def test_clipping_and_a_lower_learning_rate() -> None:
     assert "from 0.01 to 0.003" in rate.text
     assert clipping.snippet
     assert rate.snippet
+
+
+# ---------------------------------------------------------------- outside the recurrent layers
+
+
+def beside(made: Report, **counts: int) -> Report:
+    """The same, with values that are not finite in arrays of other layers."""
+    return replace(made, checkpoint=replace(made.checkpoint, non_finite=counts))
+
+
+def test_values_of_other_layers_are_a_note() -> None:
+    found = fires(RULE, synthetic(beside(report(), head=1, table=40)))
+    assert (found.severity, found.confidence) == ("note", "high")
+    assert "41 weights of layers that are not recurrent are NaN or infinite" in found.message
+    assert "1 in head, 40 in table;" in found.message
+    assert found.evidence == {"parameters": ["head", "table"], "values": [1, 40]}
+    assert found.measured == Measured(name="non_finite_elsewhere", value=41, worse="higher")
+    assert "by design" in found.advice[0].text
+
+
+def test_few_of_many_arrays_are_named() -> None:
+    found = fires(RULE, beside(report(), a=1, b=2, c=3, d=4, e=5))
+    assert "15 weights" in found.message
+    assert "1 in a, 2 in b, 3 in c, and 2 more arrays;" in found.message
+
+
+def test_the_note_stands_once_at_the_first_layer_that_is_sound() -> None:
+    missing = layer(id="conv", analysed=False, measurements={})
+    three = (missing, replace(broken(kernel=2), id="bad"), layer(id="one"), layer(id="two"))
+    error, note, passed = answers(RULE, beside(report(*three), head=1))
+    assert isinstance(error, Finding)
+    assert isinstance(note, Finding)
+    assert isinstance(passed, Passed)
+    assert (error.layer, error.severity) == ("bad", "error")
+    assert (note.layer, note.severity) == ("one", "note")
+    assert passed.layer == "two"
+
+
+def test_broken_states_lead_to_the_broken_layer() -> None:
+    found = fires(RULE, beside(report(broken(states=1600)), embedding=7))
+    assert found.severity == "error"
+    assert found.advice[0].text.endswith("it first; other layers have 7 in embedding")

@@ -18,7 +18,7 @@ from rnndiag.records import LayerReport, Options, Report, Settings, TrainingFact
 from rnndiag.snippets.base import Snippets
 from rnndiag.wiring import _state_dict_modules
 from tests import rule_reports
-from tests.snippet_runs import check_lines, known, run
+from tests.snippet_runs import EVERY, check_lines, known, run
 
 FEATURES, UNITS, LAG = 6, 8, 100
 
@@ -514,6 +514,57 @@ def test_numbered_modules_are_reached() -> None:
     network = nn.Sequential(nn.Sequential(CORES["gru"]()), nn.Identity())
     names = paste(of(network).units(3), network)
     assert names["model"][0][0].hidden_size == 3
+
+
+class Holder(nn.Module):
+    """A module whose name is up to the user: ``enc.a-b``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        core = CORES["stacked"]()
+        self.enc = nn.Sequential(core) if name == "0" else nn.ModuleDict({name: core})
+
+
+ODD_NAMES = ("a-b", "class", "0", "01", "²", "\N{LATIN SMALL LIGATURE FI}t", 'a"b', "a b")
+
+
+@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_every_snippet_reaches_modules_whose_names_are_no_python(
+    name: str, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = Holder(name)
+    snippet = getattr(of(network), method)(*EVERY[method])
+    compile(snippet, method, "exec")
+    run(
+        snippet,
+        **{"torch": torch, "nn": nn, "model": network, "train": lambda _: None},
+        validate=lambda _: 1.0,
+        optimizer=torch.optim.SGD(network.parameters()),
+        dataset=torch.utils.data.TensorDataset(torch.arange(50)),
+        x_train=torch.randn(4, 3, 2),
+        x_validation=torch.randn(4, 3, 2),
+    )
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_modules_whose_names_are_no_python_are_replaced(name: str) -> None:
+    network = Holder(name)
+    paste(of(network).units(3), network)
+    core: Any = network.enc.get_submodule(name)
+    assert (core.hidden_size, core.num_layers, core.batch_first) == (3, 3, True)
+    paste(of(network).zoneout(0.1), network)
+    assert network.enc.get_submodule(name).get_submodule("rnn") is core
+    assert len(network.enc) == 1
+
+
+def test_odd_names_directly_in_the_network() -> None:
+    network = nn.ModuleDict({"a-b": CORES["gru"]()})
+    snippet = of(network).units(3)
+    paste(snippet, network)
+    assert 'setattr(model, "a-b", nn.GRU(' in snippet
+    assert network["a-b"].hidden_size == 3
 
 
 # ---------------------------------------------------------------- around the module
