@@ -27,12 +27,18 @@ def advise(path: str, **chosen: Any) -> Report:
 
     Keyword arguments are the fields of `Options` and `Policy` in `rnndiag.records` and of
     `rnndiag.advising.Evidence`; the findings are in the result's ``judgement``. Configuration
-    files do not count. Raises `rnndiag.errors.RnndiagError`.
+    files do not count. Raises `rnndiag.errors.RnndiagError`, as where a saved file holds several
+    reports.
     """
     from rnndiag import advising
+    from rnndiag.errors import BadOption
 
     unknown = sorted(chosen.keys() - advising.Case.names())
     if unknown:
         raise TypeError(f"advise() has no argument {', '.join(unknown)}")
     case = advising.Case.of(chosen)
-    return advising.advise([path], lambda _: case).reports[0]
+    outcome = advising.advise([path], lambda _: case)
+    if len(outcome.reports) != 1 or outcome.unread:
+        told = f"{path}: holds {len(outcome.reports)} reports and {len(outcome.unread)} not read"
+        raise BadOption(told, "judge them all: rnndiag.advising.advise, or `rnndiag advise`")
+    return outcome.reports[0]

@@ -203,10 +203,17 @@ def _measured(job: _Job, progress: Progress) -> Report:
 
 
 def _settings(report: Report, context: Context | None) -> Settings:
-    """What is known of the training; a saved report knows what an earlier context has told."""
+    """What is known of the training; a saved report knows what an earlier context has told.
+
+    A context takes the place of an earlier one. What only that one told is said.
+    """
     if context is None and report.settings is not None:
         return report.settings
-    return settings.gather(report, context)
+    known = settings.gather(report, context)
+    if context is None or report.settings is None:
+        return known
+    left = settings.left_aside(report.settings, known, context.source)
+    return replace(known, conflicts=(*known.conflicts, *left))
 
 
 def _series(job: _Job, progress: Progress) -> Series | None:

@@ -7,12 +7,13 @@ assumed, padding that the network takes for data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 from rnndiag import rules
+from rnndiag.errors import BadOption
 from rnndiag.records import (
     CONFIDENCES,
     SEVERITIES,
@@ -58,6 +59,7 @@ def judge(report: Report, policy: Policy, trials: Trials | None = None) -> Repor
 
     Raises `rnndiag.errors.BadOption` where the policy names no rule or threshold.
     """
+    policy = normalised(policy)
     answers = [answer for code in chosen(policy) for answer in _ask(code, report, policy, trials)]
     findings = [answer for answer in answers if isinstance(answer, Finding)]
     judgement = Judgement(
@@ -71,14 +73,38 @@ def judge(report: Report, policy: Policy, trials: Trials | None = None) -> Repor
 def check(policy: Policy) -> None:
     """Raise `BadOption` where a policy names rules or thresholds that there are not."""
     chosen(policy)
-    for code, cuts in policy.thresholds.items():
-        getattr(rules.catalogue()[rules.find(code)], "Cuts", Thresholds)(cuts)
+    for code, cuts in normalised(policy).thresholds.items():
+        getattr(rules.catalogue()[code], "Cuts", Thresholds)(cuts)
+
+
+def normalised(policy: Policy) -> Policy:
+    """`policy` with the code of each rule in the place of its name.
+
+    Raises `BadOption` where there is no such rule, or one has settings under both.
+    """
+    severity, thresholds = _by_code(policy.severity), _by_code(policy.thresholds)
+    return replace(policy, severity=severity, thresholds=thresholds)
+
+
+def _by_code(named: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for wanted, value in named.items():
+        code = rules.find(wanted)
+        if code in found:
+            raise BadOption(f"{code} is set twice, once as {wanted!r}", "name it once")
+        found[code] = value
+    return found
 
 
 def status(report: Report, judgement: Judgement, policy: Policy) -> int:
-    """3 where no layer was analysed, 1 where a finding counts that is bad enough, else 0."""
+    """3 where no layer was analysed, 2 where a rule broke, 1 where a finding counts, else 0.
+
+    What a broken rule would have said nobody knows: no `fail_on` and no baseline excuses it.
+    """
     if not any(layer.analysed for layer in report.layers):
         return 3
+    if any(item.error for item in judgement.skipped):
+        return 2
     if policy.fail_on == "never":
         return 0
     counting = SEVERITIES[: SEVERITIES.index(policy.fail_on) + 1]
@@ -123,11 +149,9 @@ def _ask(code: str, report: Report, policy: Policy, trials: Trials | None) -> It
 def _answer(module: ModuleType, question: Question) -> Answer:
     rule: Rule = module.RULE
     where = _where(rule, module, question.layer)
-    given = arguments(module.check, question)
-    if isinstance(given, Skipped):
-        return NotJudged(**where, reason=given.reason)
     try:
-        said = module.check(**given)
+        given = arguments(module.check, question)
+        said = given if isinstance(given, Skipped) else module.check(**given)
     except Exception as error:  # whatever breaks one rule must not take the others along
         reason = f"internal error: {type(error).__name__}: {error}"
         return NotJudged(**where, reason=reason, error=True)
@@ -150,6 +174,7 @@ def _where(rule: Rule, module: ModuleType, layer: LayerReport | None) -> dict[st
 
 def _weigh(said: Fired, rule: Rule, where: dict[str, Any], question: Question) -> Finding:
     """A finding with the severity and the confidence that the probe can carry."""
+    rule = replace(rule, rests_on=said.rests_on or rule.rests_on)
     chosen = question.policy.severity.get(rule.code)
     severity, capped = _severity(said, rule, question)
     confidence, doubt = _confidence(said, rule, question)

@@ -246,7 +246,8 @@ def test_judging_again_says_the_same(here: Path, exploding: dict[str, Any]) -> N
 
 
 def test_what_a_former_context_told_is_kept(report: Path, here: Path) -> None:
-    (here / "run.toml").write_text("weight_decay = 0.3\n", encoding="utf-8")
+    run_toml = 'weight_decay = 0.3\nclipping = "clipnorm 1"\n'
+    (here / "run.toml").write_text(run_toml, encoding="utf-8")
     assert codes(judged(report, "--select", "RNN404")) == set()
     told = judged(report, "--select", "RNN404", "--context", "run.toml")
     assert codes(told) == {"RNN404"}
@@ -257,6 +258,8 @@ def test_what_a_former_context_told_is_kept(report: Path, here: Path) -> None:
     (here / "other.toml").write_text("weight_decay = 1e-4\n", encoding="utf-8")
     other = judged(here / "told.json", "--select", "RNN404", "--context", "other.toml")
     assert codes(other) == set()
+    (conflict,) = (told for told in other["settings"]["conflicts"] if "told before" in told)
+    assert conflict.startswith("told before by run.toml, and not any more: clipping")
 
 
 def test_what_a_former_history_told_is_kept(report: Path, here: Path) -> None:

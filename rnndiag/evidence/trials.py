@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rnndiag.errors import BadOption
 from rnndiag.evidence import json_records, tabular
-from rnndiag.evidence.tabular import Row, Table, words
+from rnndiag.evidence._metrics import Metric, bare, chosen, is_metric
+from rnndiag.evidence.tabular import Row, Table
 from rnndiag.records import Trial, Trials
 
 _SHARES = {
@@ -47,42 +47,17 @@ _NAMES = {
     for name, aliases in table.items()
     for alias in aliases
 }
-_WRAPPERS = ("settings", "params", "config", "hparams", "hyperparameters", "user attrs", "use")
-"""What stands before names: Optuna writes ``params_dropout``, Ray Tune ``config/dropout``."""
-
-_METRICS = {
-    **dict.fromkeys(("loss", "nll", "cross entropy", "bpc", "perplexity", "ppl"), True),
-    **dict.fromkeys(("error", "err", "mse", "rmse", "mae", "wer", "cer"), True),
-    **dict.fromkeys(("accuracy", "acc", "f1", "f1 score", "auc", "r2", "bleu", "score"), False),
-    **dict.fromkeys(("metric", "objective", "value", "result"), True),
-}
-"""Metric → whether lower is better; the first that a file has counts."""
-_DATA = (
-    {"val", "valid", "validation", "dev", "eval", "evaluation"},
-    set[str](),
-    {"test", "testing"},
-)
-"""Of which data a metric is: validation before what is not said, that before the test set."""
-_TRAINING = {"train", "training"}
-_SAY_NOTHING = {"best", "final", "min", "max", "mean", "avg"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Metric:
-    column: str
-    lower_is_better: bool
-    rank: tuple[int, int]
-    """Lower counts before higher."""
 
 
 def read(path: Path) -> Trials:
     """The trials of a CSV with a header, a JSON list of objects, or JSON lines.
 
     JSON may hold ``{"trials": […], "metric": NAME, "lower_is_better": BOOL}`` too. Raises
-    `BadOption` where the file is damaged, has no metric, or a trial makes no sense.
+    `BadOption` where the file is damaged, has no metric, does not tell which of its values are
+    better, or a trial makes no sense.
     """
     table, said = _table(path)
-    metric = _metric(path, table, said)
+    metric = chosen(path, table, said)
     names = dict(_setting_names(path, table, metric))
     trials = [
         _trial(f"{path}: trial {place}", row, names, metric)
@@ -115,57 +90,12 @@ def _table(path: Path) -> tuple[Table, Mapping[str, Any]]:
     return table, said
 
 
-def _metric(path: Path, table: Table, said: Mapping[str, Any]) -> _Metric:
-    named, lower = said.get("metric"), said.get("lower_is_better")
-    if lower is not None and not isinstance(lower, bool):
-        raise BadOption(f"{path}: lower_is_better is {lower!r}", "it must be true or false")
-    if named is None:
-        found = [metric for name in table.columns if (metric := _as_metric(name))]
-        best = min(found, key=lambda metric: metric.rank, default=None)
-    else:
-        best = _named_metric(path, table, named)
-    if best is None:
-        raise BadOption(
-            f"{path}: no metric among its columns: {table.listed()}",
-            "each trial needs one of validation data, for example val_loss or val_accuracy",
-        )
-    chosen = best.lower_is_better if lower is None else lower
-    return _Metric(column=best.column, lower_is_better=chosen, rank=best.rank)
-
-
-def _named_metric(path: Path, table: Table, named: object) -> _Metric:
-    if not isinstance(named, str) or named not in table.columns:
-        raise BadOption(f"{path}: no trial has the metric {named!r}", f"known: {table.listed()}")
-    return _as_metric(named) or _Metric(column=named, lower_is_better=True, rank=(0, 0))
-
-
-def _as_metric(column: str) -> _Metric | None:
-    """A column as a metric of anything but training data; None where it is none."""
-    spoken = _spoken(column)
-    for place, data in enumerate(_DATA):
-        rest = " ".join(word for word in spoken if word not in data)
-        if rest in _METRICS and data.isdisjoint(spoken) == (not data):
-            rank = (place, list(_METRICS).index(rest))
-            return _Metric(column=column, lower_is_better=_METRICS[rest], rank=rank)
-    return None
-
-
-def _is_training_metric(column: str) -> bool:
-    spoken = _spoken(column)
-    rest = [word for word in spoken if word not in _TRAINING]
-    return len(rest) < len(spoken) and " ".join(rest) in _METRICS
-
-
-def _spoken(column: str) -> list[str]:
-    return [word for word in _bare(column).split() if word not in _SAY_NOTHING]
-
-
-def _setting_names(path: Path, table: Table, metric: _Metric) -> Iterator[tuple[str, str]]:
+def _setting_names(path: Path, table: Table, metric: Metric) -> Iterator[tuple[str, str]]:
     """Column → setting, for every column that is no metric."""
     taken: dict[str, str] = {}
     for column in table.columns:
         # Other metrics differ from trial to trial; as settings they would make all incomparable.
-        if column == metric.column or _as_metric(column) or _is_training_metric(column):
+        if column == metric.column or is_metric(column):
             continue
         name = _setting_name(column)
         if name in taken:
@@ -179,18 +109,10 @@ def _setting_names(path: Path, table: Table, metric: _Metric) -> Iterator[tuple[
 
 def _setting_name(column: str) -> str:
     """The one name of a known setting; of any other its own."""
-    return _NAMES.get(_bare(column), column)
+    return _NAMES.get(bare(column), column)
 
 
-def _bare(column: str) -> str:
-    """A column's words without what tools put before them."""
-    spoken = " ".join(words(column)).replace("normalisation", "normalization")
-    for wrapper in _WRAPPERS:
-        spoken = spoken.removeprefix(f"{wrapper} ")
-    return spoken
-
-
-def _trial(where: str, row: Row, names: Mapping[str, str], metric: _Metric) -> Trial:
+def _trial(where: str, row: Row, names: Mapping[str, str], metric: Metric) -> Trial:
     try:
         value = tabular.number(row.get(metric.column))
     except ValueError as error:

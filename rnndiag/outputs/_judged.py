@@ -39,7 +39,8 @@ class Trouble:
     """Something that kept rnndiag from judging: silence about it would read as health."""
 
     kind: str
-    """``unread-checkpoint``, ``nothing-analysed``, ``layer-not-analysed`` or ``broken-rule``."""
+    """``unread-checkpoint``, ``nothing-analysed``, ``layer-not-analysed``, ``broken-rule``, or
+    ``conflicting-settings``, which is a note."""
     severity: Severity
     path: str
     where: str
@@ -163,12 +164,20 @@ def troubles(report: Report) -> Iterator[Trouble]:
         if item.error:
             yield Trouble(
                 kind="broken-rule",
-                severity="warning",
+                severity="error",
                 path=path,
                 where=where(item),
                 message=f"{item.rule} {item.name}: {item.reason}",
                 rule=item.rule,
             )
+    for conflict in report.settings.conflicts if report.settings else ():
+        yield Trouble(
+            kind="conflicting-settings",
+            severity="note",
+            path=path,
+            where=NETWORK,
+            message=conflict,
+        )
 
 
 # ---------------------------------------------------------------- as text

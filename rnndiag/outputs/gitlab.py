@@ -35,6 +35,8 @@ def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
 def _trouble(trouble: Trouble) -> Issue:
     text, severity = f"{trouble.where}: {trouble.message}", _SEVERITIES[trouble.severity]
     place = f"{trouble.where} {trouble.rule}" if trouble.rule else trouble.where
+    if trouble.kind == "conflicting-settings":
+        place = trouble.message  # All of them are about the network; the text tells them apart.
     return _issue(trouble.kind, trouble.path, place, text, severity)
 
 

@@ -44,7 +44,8 @@ def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
 
 def _suite(report: Report) -> Element:
     path = report.checkpoint.path
-    kept = [trouble for trouble in troubles(report) if trouble.rule is None]
+    # What broke is a case of its rule's own, and a note nothing that could fail.
+    kept = [own for own in troubles(report) if own.rule is None and own.severity != "note"]
     cases = [*map(_trouble, kept), *(_case(answer, path) for answer in answers(report))]
     return _counted(path, cases)
 

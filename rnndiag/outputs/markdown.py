@@ -51,6 +51,7 @@ def _checkpoint(report: Report, verbose: bool) -> Iterator[str]:
         f"- **{trouble.severity}**, {code(trouble.where)}: {escaped(trouble.message)}"
         for trouble in troubles(report)
     ]
+    found += [f"- {escaped(note)}" for note in report.notes]
     if found:
         yield "\n".join(found)
     if findings:
@@ -124,6 +125,8 @@ def _steps(group: Sequence[Finding], verbose: bool) -> Iterator[str]:
         known = [f"{code(name)} {escaped(text)}" for name, text in evidence(finding).items()]
         if known:
             yield f"Evidence: {'; '.join(known)}"
+        if verbose and finding.doubt:
+            yield f"{finding.confidence.capitalize()} confidence: {escaped(finding.doubt)}"
         if finding.advice:
             yield "\n".join(_numbered(finding))
     others = [] if verbose else [code(where(other)) for other in group[1:]]

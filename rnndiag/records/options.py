@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rnndiag.errors import BadOption
-from rnndiag.records.judgement import Severity
+from rnndiag.records.judgement import SEVERITIES, Severity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,8 @@ class Options:
     loss: str | None = None
     loss_weights: tuple[float, ...] = ()
     """What each output's loss counts; all the same where there are none."""
+    architecture: str | None = None
+    """A JSON file with the configuration of Keras weights that came without one."""
     timesteps: int | None = None
     batch: int = 16
     seeds: int = 3
@@ -61,12 +63,31 @@ class Policy:
     ignore: tuple[str, ...] = ()
     """Those that are not, even if selected."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
-    """Code → the severity that its findings are given."""
+    """Code or name of a rule → the severity that its findings are given."""
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Code → threshold name → value."""
+    """Code or name of a rule → threshold name → value."""
     fail_on: Severity | Literal["never"] = "error"
     """The least severity that makes the exit status 1."""
     lag: int | None = None
     """How many timesteps back the task has to remember."""
     profile: Literal["a", "b"] = "a"
     """Whose word counts where the two documents disagree."""
+
+    def __post_init__(self) -> None:
+        """Raises `BadOption`; whether there are such rules and thresholds is judging's to say."""
+        levels = (*SEVERITIES, "never")
+        if self.fail_on not in levels:
+            raise BadOption(f"fail_on is {self.fail_on!r}", f"one of {', '.join(levels)}")
+        if self.profile not in ("a", "b"):
+            raise BadOption(f"profile is {self.profile!r}, but must be a or b")
+        if self.lag is not None and (not isinstance(self.lag, int) or self.lag < 1):
+            raise BadOption(f"lag is {self.lag!r}, but must be a whole number of at least 1")
+        for name in ("select", "ignore"):
+            # Of a text, every character would be taken for a rule.
+            if isinstance(getattr(self, name), str):
+                hint = f"several rules: {name}=({getattr(self, name)!r},)"
+                raise BadOption(f"{name} is a text", hint)
+        for rule, level in self.severity.items():
+            if level not in SEVERITIES:
+                told = f"the severity of {rule} is {level!r}"
+                raise BadOption(told, f"one of {', '.join(SEVERITIES)}")

@@ -12,6 +12,7 @@ well, or `Skipped` where the facts are there but do not fit the question.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NewType, overload
@@ -24,6 +25,8 @@ HEADINGS = ("What it means", "Why it matters", "What to do", "ELI5", "Sources")
 
 Lag = NewType("Lag", int)
 """How many timesteps back the task has to remember: ``--lag``."""
+RestsOn = Literal["memory", "activity", "weights", "facts"]
+"""What a rule's answer was read from; see `Rule.rests_on`."""
 Profile = NewType("Profile", str)
 """Whose word counts where the two documents disagree, ``a`` or ``b``: ``--profile``."""
 
@@ -36,7 +39,7 @@ class Rule:
     """``RNN`` and three digits; the first tells the family."""
     severity: Severity
     """What its findings have, where the numbers do not tell otherwise."""
-    rests_on: Literal["memory", "activity", "weights", "facts"]
+    rests_on: RestsOn
     """What noise in the place of real input can spoil: *memory* (gradients through time), which
     makes it a note; *activity* (states and gates), at most a warning; *weights* and *facts*
     (files, settings, histories) not at all."""
@@ -58,12 +61,30 @@ _FAMILIES = {
 
 
 class Cut:
-    """One threshold of a rule: its default, its unit, and where the number comes from."""
+    """One threshold of a rule: its default, its unit, and where the number comes from.
 
-    def __init__(self, default: float, unit: str, source: str) -> None:
+    It has to be above 0, as it is divided by or compared with sizes, unless `least` is given: the
+    lowest that makes sense.
+    """
+
+    def __init__(
+        self, default: float, unit: str, source: str, *, least: float | None = None
+    ) -> None:
         self.default = default
         self.unit = unit
         self.source = source
+        self.least = least
+
+    def check(self, value: float, rule: str) -> None:
+        """Raise `BadOption` where `value` is no number that `rule` can work with."""
+        told = f"the threshold {self.name} of {rule} is"
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise BadOption(f"{told} {value!r}", "it must be a number")
+        fits = value > 0 if self.least is None else value >= self.least
+        if not math.isfinite(value) or not fits:
+            low = "above 0" if self.least is None else f"of at least {self.least:g}"
+            must = "finite" if self.least == -math.inf else f"finite and {low}"
+            raise BadOption(f"{told} {value:g}", f"it must be {must}")
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -81,12 +102,14 @@ class Thresholds:
     """The cuts of one rule, with what a user has chosen in place of the defaults."""
 
     def __init__(self, chosen: Mapping[str, float] | None = None) -> None:
-        """Raises `BadOption` for a threshold that the rule does not have."""
+        """Raises `BadOption` for a threshold that the rule does not have, or that is no size."""
         self.chosen = dict(chosen or {})
-        for name in self.chosen:
+        for name, value in self.chosen.items():
             if name not in self.cuts():
                 known = ", ".join(self.cuts()) or "none"
                 raise BadOption(f"there is no threshold {name!r}", f"known: {known}")
+            rule = type(self).__module__.rpartition(".")[2].replace("_", "-")
+            self.cuts()[name].check(value, rule)
 
     @classmethod
     def cuts(cls) -> dict[str, Cut]:
@@ -108,6 +131,8 @@ class Fired:
     """The number that the message is about: a baseline compares by it."""
     severity: Severity | None = None
     """Where it is another than the rule's own."""
+    rests_on: RestsOn | None = None
+    """Where this answer rests on something else than the rule's others do."""
     confidence: Confidence = "high"
     """The most that the facts allow; made-up input and assumed wiring lower it further."""
     doubt: str | None = None

@@ -1,9 +1,9 @@
 """Both losses are still near where they started.
 
 What it means
-    Over all evaluations the training loss hardly fell, and validation loss lies beside it:
-    the network learned next to nothing. What a good loss would be no file tells; a task that
-    cannot be done any better looks the same.
+    Over all evaluations the training loss hardly fell, it ended about where it began, and
+    validation loss lies beside it: the network learned next to nothing. What a good loss would
+    be no file tells; a task that cannot be done any better looks the same.
 
 Why it matters
     Regularization is no help here: there is nothing yet to hold back. Either something keeps
@@ -55,7 +55,7 @@ class Cuts(Thresholds):
 
     fall = Cut(0.1, "of the first training loss", "own cut")
     evaluations = Cut(5, "evaluations", "own cut: fewer may only be slow")
-    gap = Cut(0.1, "of the training loss", "own cut: as for overfitting")
+    gap = Cut(0.1, "of the training loss", "own cut: as for overfitting", least=0)
 
 
 def check(
@@ -73,7 +73,9 @@ def check(
     if gap is None or min(train) <= 0:
         return Skipped(reason="losses that are not positive do not tell how far they fell")
     fall = (train[0] - min(train)) / train[0]
-    if fall >= cuts.fall or gap > cuts.gap:
+    # Losses that end far above where they began have learned something, and then lost it.
+    rise = (train[-1] - train[0]) / train[0]
+    if fall >= cuts.fall or rise >= cuts.fall or abs(gap) > cuts.gap:
         return None
     return Fired(
         message=(

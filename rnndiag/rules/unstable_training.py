@@ -2,7 +2,8 @@
 
 What it means
     A training loss is more than twice the median of the evaluations before it, and by more than
-    small losses waver anyway. Or it is NaN or infinite.
+    small losses waver anyway. Or it is NaN or infinite: an error where the last losses are, or
+    more than a few.
 
 Why it matters
     A leap means that one update threw away what many had learned: a gradient was too large for
@@ -29,6 +30,7 @@ Sources
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -48,6 +50,7 @@ class Cuts(Thresholds):
 
     ratio = Cut(2, "running medians", "own cut")
     share = Cut(0.1, "of the first loss", "own cut: losses near 0 waver by more than twice")
+    few = Cut(3, "losses", "own cut: more that are not finite, or the last, are an error", least=0)
     window = Cut(5, "evaluations", "own cut: the median is that of so many before")
 
 
@@ -72,7 +75,7 @@ def check(
     if not history.train:
         return Skipped(reason=f"{history.source} has no training loss: name it, --train-column")
     if history.not_finite:
-        return _diverged(history, settings, snippets)
+        return _diverged(history, settings, snippets, cuts)
     pairs = zip(history.epochs, history.train, strict=True)
     spikes = list(_spikes([(at, loss) for at, loss in pairs if loss is not None], cuts))
     if not spikes:
@@ -92,14 +95,19 @@ def check(
     )
 
 
-def _diverged(history: History, settings: Settings, snippets: Snippets) -> Fired:
+def _diverged(history: History, settings: Settings, snippets: Snippets, cuts: Cuts) -> Fired:
+    """Weights that are none cannot come back: an error, but where training went on soundly."""
     first, count = history.not_finite[0], len(history.not_finite)
+    sound = [at for at, loss in zip(history.epochs, history.train, strict=True) if loss is not None]
+    recovered = max(sound, default=-math.inf) > max(history.not_finite)
+    grave = count > cuts.few or not recovered
     back = step(f"go back to a checkpoint from before {history.axis} {first:g}", _SOURCE)
     return Fired(
         message=(
             f"{count} of {len(history.train)} training losses are NaN or infinite, the first at "
-            f"{history.axis} {first:g}"
+            f"{history.axis} {first:g}" + ("" if recovered else ", and the last of all as well")
         ),
+        severity="error" if grave else "warning",
         evidence={"not_finite": list(history.not_finite)},
         measured=worse("not_finite", count),
         advice=(back, *_advice(settings, snippets)),

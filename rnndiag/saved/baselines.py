@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
@@ -68,15 +69,18 @@ class Baseline:
     def about(self, path: str) -> tuple[str, ...]:
         """The recorded paths that may be this checkpoint: the nearest that there are.
 
-        That is the same path, else any with the same file name (CI builds in folders that
-        change), else all.
+        That is the same path, else the one with the same file name (CI builds in folders that
+        change), of several the one whose path ends alike the longest. Where no name is the same
+        it is the only one that was recorded: among several, a new network would be excused by
+        findings of any other that happens to have layers of the same names.
         """
         path = _recorded(path)
         if path in self.checkpoints:
             return (path,)
-        name = PurePosixPath(path).name
-        alike = [known for known in self.checkpoints if PurePosixPath(known).name == name]
-        return tuple(alike or self.checkpoints)
+        ends = {known: _common_end(known, path) for known in self.checkpoints}
+        longest = max(ends.values(), default=0)
+        nearest = tuple(known for known, length in ends.items() if length == longest)
+        return nearest if len(nearest) == 1 else ()
 
 
 def read(path: Path) -> Baseline:
@@ -154,9 +158,13 @@ def _covers(entry: Entry, finding: Finding) -> bool:
 
 
 def _got_worse(entry: Entry, finding: Finding) -> bool:
-    """Whether the number is clearly worse; not where there are no two of a kind to compare."""
+    """Whether the number is clearly worse, or another one; not where one of them is missing."""
     now = finding.measured
-    if now is None or entry.value is None or entry.measure != now.name:
+    if now is None or entry.measure is None:
+        return False
+    if entry.measure != now.name:
+        return True
+    if entry.value is None:
         return False
     rise = now.value - entry.value if now.worse == "higher" else entry.value - now.value
     # Not the other way round: NaN is worse than any number.
@@ -190,6 +198,12 @@ def _findings(report: Report) -> tuple[Finding, ...]:
 def _order(entry: Entry) -> tuple[str, ...]:
     """A sorting key that no None gets into."""
     return tuple(map(str, asdict(entry).values()))
+
+
+def _common_end(one: str, other: str) -> int:
+    """How many folders and names the ends of two paths have in common."""
+    pairs = zip(PurePosixPath(one).parts[::-1], PurePosixPath(other).parts[::-1], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _recorded(path: str) -> str:

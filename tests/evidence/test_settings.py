@@ -451,6 +451,13 @@ def test_progress_counts_before_plans() -> None:
     assert found.steps == Setting(value=960, source="optimizer")
 
 
+def test_epochs_beside_the_weights_are_a_plan() -> None:
+    planned = gather(pytorch(fact("epochs", 90, "checkpoint"))).epochs
+    assert planned == Setting(value=90, source="checkpoint, planned")
+    both = pytorch(fact("epochs", 90, "checkpoint"), fact("epoch", 20, "checkpoint"))
+    assert gather(both).epochs == Setting(value=20, source="checkpoint")
+
+
 @pytest.mark.parametrize(
     ("name", "dropouts"),
     [

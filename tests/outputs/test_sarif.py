@@ -201,7 +201,7 @@ def test_the_invocation_tells_what_could_not_be_judged() -> None:
     assert told == [
         ("unread-checkpoint", "error"),
         ("layer-not-analysed", "warning"),
-        ("broken-rule", "warning"),
+        ("broken-rule", "error"),
         ("nothing-analysed", "error"),
     ]
 

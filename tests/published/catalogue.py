@@ -44,8 +44,6 @@ class Checkpoint:
     file: File
     beside: tuple[File, ...] = ()
     """What reading it takes beside it."""
-    later: str | None = None
-    """Why there is no report on it yet."""
 
     @property
     def report(self) -> Path:
@@ -99,5 +97,4 @@ def _checkpoint(package: str, entry: Mapping[str, Any]) -> Checkpoint:
         package=package,
         file=File(path=entry["path"], sha256=entry["sha256"], inside=entry.get("inside")),
         beside=tuple(File(**each) for each in entry.get("beside", ())),
-        later=entry.get("later"),
     )

@@ -41,12 +41,20 @@ def test_quiet_at_the_cuts() -> None:
     fires(RULE, trained((10.0,) * 5, (11.0,) * 5))
 
 
-def test_validation_below_training_is_beside_it() -> None:
-    fires(RULE, trained(FLAT, (1.5,) * 5))
+def test_validation_far_below_training_is_not_beside_it() -> None:
+    quiet(RULE, trained((10.0,) * 5, (8.9,) * 5))
+    fires(RULE, trained((10.0,) * 5, (9.1,) * 5))
+
+
+def test_quiet_where_training_diverged_late() -> None:
+    losses = (1.0, 0.99, 0.98, 0.97, 5.0, 9.0)
+    quiet(RULE, trained(losses, losses))
+    quiet(RULE, trained((10.0, 9.9, 9.9, 9.9, 11.0), (11.0,) * 5))
+    fires(RULE, trained((10.0, 9.9, 9.9, 9.9, 10.9), (11.0,) * 5))
 
 
 def test_a_loss_that_rises_did_not_fall() -> None:
-    found = fires(RULE, trained((2.0, 2.1, 2.2, 2.3, 2.4), (2.0, 2.1, 2.2, 2.3, 2.4)))
+    found = fires(RULE, trained((2.0, 2.01, 2.02, 2.03, 2.04), (2.0,) * 5))
     assert found.measured == Measured(name="fall", value=0.0, worse="lower")
 
 

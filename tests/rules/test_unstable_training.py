@@ -74,8 +74,30 @@ def test_fires_on_losses_that_are_not_finite(tmp_path: Path, bad: str) -> None:
     log.write_text(f"epoch,loss,val_loss\n1,2,2\n2,1,{bad}\n3,{bad},1\n4,{bad},{bad}\n")
     found = fires(RULE, report(history=histories.read(log)))
     assert "2 of 4 training losses are NaN or infinite, the first at epoch 3" in found.message
-    assert (found.severity, found.confidence) == ("warning", "high")
+    assert found.message.endswith("and the last of all as well")
+    assert (found.severity, found.confidence) == ("error", "high")
     assert "before epoch 3" in found.advice[0].text
+
+
+@pytest.mark.parametrize(
+    ("train", "severity"),
+    [
+        ((4.0, None, 3.0, 2.0, 1.0, 1.0), "warning"),
+        ((4.0, None, None, None, 1.0, 1.0), "warning"),
+        ((None, None, None, None, 1.0, 1.0), "error"),
+        ((4.0, 3.0, 2.0, 1.0, 1.0, None), "error"),
+        ((None,) * 2, "error"),
+    ],
+)
+def test_losses_that_stay_not_finite_are_an_error(
+    train: tuple[float | None, ...], severity: str
+) -> None:
+    bad = tuple(float(at) for at, loss in enumerate(train) if loss is None)
+    assert fires(RULE, trained(train, not_finite=bad)).severity == severity
+
+
+def test_a_missing_last_loss_is_no_divergence() -> None:
+    assert fires(RULE, trained((4.0, None, 3.0, None), not_finite=(1.0,))).severity == "warning"
 
 
 def test_the_steps_are_those_of_the_document_in_its_order() -> None:
@@ -98,3 +120,5 @@ def test_a_threshold_can_be_set() -> None:
     quiet(RULE, trained((*CALM, 6.0)), thresholds={RULE: {"ratio": 3}})
     fires(RULE, trained((*CALM, 6.0)), thresholds={RULE: {"window": 3}})
     quiet(RULE, trained((*CALM, 6.0)), thresholds={RULE: {"share": 0.9}})
+    once = trained((4.0, None, None, 2.0), not_finite=(1.0, 2.0))
+    assert fires(RULE, once, thresholds={RULE: {"few": 1}}).severity == "error"

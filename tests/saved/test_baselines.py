@@ -186,7 +186,8 @@ def test_without_two_numbers_of_a_kind_rule_and_place_decide() -> None:
     assert known(finding(None), baseline(finding(None)))
     assert known(finding(None), baseline(finding(10.0)))
     assert known(finding(10.0), baseline(finding(None)))
-    assert known(other, baseline(finding(10.0)))
+    assert not known(other, baseline(finding(10.0)))
+    assert not known(other, baseline(finding(nan)))
     assert not known(finding(None), baseline(finding(None, rule="RNN101")))
 
 
@@ -227,9 +228,11 @@ def two(*names: str) -> Baseline:
         (("a.pt", "b.pt"), "./a.pt", "a"),
         (("a.pt", "b.pt"), "/tmp/job-17/a.pt", "a"),
         (("/home/me/a.pt", "b.pt"), "a.pt", "a"),
-        (("a.pt", "b.pt"), "/tmp/job-17/model.pt", "ab"),
+        (("a.pt", "b.pt"), "/tmp/job-17/model.pt", ""),
         (("one/model.pt", "two/model.pt"), "two/model.pt", "b"),
-        (("one/model.pt", "two/model.pt"), "three/model.pt", "ab"),
+        (("one/model.pt", "two/model.pt"), "three/model.pt", ""),
+        (("x/one/model.pt", "x/two/model.pt"), "/job/two/model.pt", "b"),
+        (("a/x/model.pt", "b/x/model.pt"), "/job/x/model.pt", ""),
         (("one/model.pt", "b.pt"), "three/model.pt", "a"),
     ],
 )
@@ -245,6 +248,10 @@ def test_a_checkpoint_recorded_without_findings_borrows_none_of_another(tmp_path
     before = recorded(tmp_path, report(path="clean.pt"), report(finding(), path="bad.pt"))
     assert not known(finding(), before, "clean.pt")
     assert known(finding(), before, "bad.pt")
+
+
+def test_the_only_recorded_checkpoint_is_meant_under_any_name() -> None:
+    assert known(finding(), baseline(finding(), path="a.pt"), "renamed.pt")
 
 
 def test_an_empty_baseline_knows_nothing() -> None:

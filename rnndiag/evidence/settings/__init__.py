@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,6 +46,30 @@ def gather(report: Report, context: Context | None = None) -> Settings:
         if layer.id not in layers:
             layers[layer.id] = _layer(layer, known, facts, framework, own, conflicts)
     return replace(known, layers=layers, conflicts=tuple(conflicts))
+
+
+def left_aside(before: Settings, now: Settings, source: str) -> Iterator[str]:
+    """A sentence on each source that told things `before` that are not known any more `now`.
+
+    `source` is the context that took the place of an earlier one.
+    """
+    pairs: list[tuple[str, Settings | LayerSettings, Settings | LayerSettings]]
+    pairs = [("", before, now)]
+    for layer, own in before.layers.items():
+        pairs.append((f"{layer}: ", own, now.layers.get(layer, LayerSettings())))
+    lost: dict[str, list[str]] = {}
+    for where, old, new in pairs:
+        for name, setting in _set(old).items():
+            if _is_lost(setting, getattr(new, name), source):
+                lost.setdefault(setting.source, []).append(f"{where}{name}")
+    for told, names in lost.items():
+        yield f"told before by {told}, and not any more: {', '.join(names)}"
+
+
+def _is_lost(old: Setting[Any], new: Setting[Any] | None, source: str) -> bool:
+    if new is None:
+        return True
+    return not _equal(old.value, new.value) and new.source not in (old.source, source)
 
 
 def _normalised(settings: Settings) -> Settings:

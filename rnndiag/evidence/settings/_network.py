@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rnndiag.evidence.settings._facts import Facts, named
@@ -26,7 +27,7 @@ _CLIPPING = (
 )
 _COUNTED_STEPS = ("optimizer_step", "global_step", "step", "iteration", "iterations", "iter")
 _PLANNED_STEPS = ("max_steps", "total_steps", "train_steps")
-_COUNTED_EPOCHS = ("epoch", "current_epoch", "epochs")
+_COUNTED_EPOCHS = ("epoch", "current_epoch")
 _PLANNED_EPOCHS = ("epochs", "max_epochs", "max_epoch", "num_epochs", "n_epochs", "nb_epochs")
 _BATCHES = ("batch_size", "train_batch_size", "batchsize")
 _SAMPLES = ("num_train_samples", "train_samples", "n_train")
@@ -75,11 +76,18 @@ def of_torch(facts: Facts) -> Settings:
         steps=named(facts.stored, _COUNTED_STEPS, whole)
         or named(facts.chosen, _PLANNED_STEPS, whole),
         epochs=named(facts.stored, _COUNTED_EPOCHS, whole)
-        or named(facts.chosen, _PLANNED_EPOCHS, whole),
+        or named(facts.chosen, _PLANNED_EPOCHS, whole)
+        or _planned_epochs(facts),
         batch_size=named(facts.chosen, _BATCHES, whole),
         samples=named(facts.chosen, _SAMPLES, whole),
         shuffle=named(facts.chosen, ("shuffle",), _truth),
     )
+
+
+def _planned_epochs(facts: Facts) -> Setting[int] | None:
+    """``epochs`` beside the weights, as many as were to be: the source tells it from a count."""
+    found = named(facts.stored, _PLANNED_EPOCHS, whole)
+    return found and replace(found, source=f"{found.source}, planned")
 
 
 def _torch_optimizer(facts: Facts) -> Setting[str] | None:
