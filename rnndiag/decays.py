@@ -7,14 +7,23 @@ recurrent kernel, the much smaller one gets less; biases get no more than either
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rnndiag.records import LayerSettings, Setting
 
 if TYPE_CHECKING:
     from rnndiag.measurements.weight_norms import WeightNorms
 
 LARGEST, SMALLEST = 1e-3, 1e-4
 """The two values to try (A, "what to do" 1; B's checklist has them as a range)."""
+HIGHEST = 1e-2
+"""More than this is out of the range that RNN404 accepts."""
+MATRICES = ("kernel", "recurrent")
+"""What `next_decay` calls K and R."""
+_RAISE = 10.0
+"""From one value to the next, as from 1e-4 to 1e-3."""
 _LEAST_SHARE = 0.1
 """Of the larger matrix's decay: a decade is as far apart as the documents' values are."""
 _PLAIN = 0.01
@@ -30,6 +39,8 @@ class Decays:
     bias: float
     reason: str
     """How the values came about, in half a sentence."""
+    raised: bool = False
+    """Whether they are more of a decay that is there already."""
 
     @property
     def values(self) -> str:
@@ -45,6 +56,57 @@ def fitted(norms: WeightNorms, largest: float = SMALLEST) -> Decays:
     """
     reason = f"in proportion to ‖K‖ = {norms.kernel:.3g} and ‖R‖ = {norms.recurrent:.3g}"
     return _proportional(norms.kernel, norms.recurrent, largest, reason)
+
+
+def next_decay(
+    own: LayerSettings,
+    norms: WeightNorms,
+    *,
+    start: float = SMALLEST,
+    raising: Collection[str] = MATRICES,
+    top: float = HIGHEST,
+) -> Decays | None:
+    """What to decay by next, given the decay that is there; None where that leaves no room.
+
+    Where neither kernel is known to be decayed: `fitted`, beginning at `start`. Else the decays of
+    the matrices named in `raising` go up tenfold, or together by as much as `top` allows, and no
+    less than to the fitted ones; those of them that have none get a fitted one, and so does every
+    matrix of which nothing is known. The others keep theirs.
+    """
+    fit = fitted(norms, start)
+    now = {"kernel": _value(own.kernel_decay), "recurrent": _value(own.recurrent_decay)}
+    if not any(now.values()):
+        return fit
+    fits = {"kernel": fit.kernel, "recurrent": fit.recurrent}
+    values = {name: fits[name] if value is None else value for name, value in now.items()}
+    below = {name: value for name in raising if (value := now[name]) is not None and value < top}
+    most = max(below.values(), default=0.0)
+    factor = min(_RAISE, top / most) if most else _RAISE
+    for name, value in below.items():
+        values[name] = max(_three_digits(value * factor), fits[name])
+    if all(values[name] == now[name] for name in raising):
+        return None
+    return _more(values, now, own)
+
+
+def _more(
+    values: Mapping[str, float], now: Mapping[str, float | None], own: LayerSettings
+) -> Decays:
+    """Raised decays of K and R, with that of the biases, and what they were."""
+    least = min(values.values())
+    bias = _value(own.bias_decay) or least
+    told = " and ".join("unknown" if value is None else written(value) for value in now.values())
+    reason = f"{told} now; the bias gets no more than either"
+    return Decays(**values, bias=min(bias, least), reason=reason, raised=True)
+
+
+def _value(setting: Setting[float] | None) -> float | None:
+    return setting.value if setting else None
+
+
+def _three_digits(value: float) -> float:
+    """Without what multiplying leaves behind: 3e-4 times 10 is 0.0029999999999999996."""
+    return float(f"{value:.3g}")
 
 
 def fitted_to_shapes(kernel: int, recurrent: int, largest: float = SMALLEST) -> Decays:

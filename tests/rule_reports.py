@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rnndiag import judging
+from rnndiag import judging, rules
+from rnndiag.judging import REAL_DATA, UNPADDED
 from rnndiag.measurements.gate_activity import Gate, GateActivity
 from rnndiag.measurements.gradient_span import GradientSpan
 from rnndiag.measurements.initial_growth import InitialGrowth
@@ -29,6 +30,7 @@ from rnndiag.records import (
     Skipped,
     Trials,
 )
+from rnndiag.rules import _docs
 
 GATES = ("input", "forget", "candidate", "output")
 _NORM = ArrayNorm(norm=8.0, rms=0.1, max_abs=0.9)
@@ -204,9 +206,21 @@ def fires(rule: str, made: Report, trials: Trials | None = None, **policy: Any) 
     found = answer(rule, made, trials, **policy)
     assert isinstance(found, Finding), found
     assert found.advice
-    assert all(step.text and step.source for step in found.advice)
+    assert all(step.text for step in found.advice)
+    assert not _unsourced(found), _unsourced(found)
     assert (found.doubt is None) == (found.confidence == "high"), found
     return found
+
+
+def _unsourced(found: Finding) -> list[str]:
+    """The sources of steps that the rule does not name; of a paper its beginning is enough."""
+    sources = _docs.of(rules.catalogue()[found.rule]).sources
+    own = [step.source for step in found.advice if step not in (REAL_DATA, UNPADDED)]
+    return [one for one in own if not one or not any(_begins(full, one) for full in sources)]
+
+
+def _begins(full: str, source: str) -> bool:
+    return full == source or full.startswith(f"{source},")
 
 
 def quiet(rule: str, made: Report, trials: Trials | None = None, **policy: Any) -> None:

@@ -22,6 +22,7 @@ from rnndiag.checkpoints import (
     _keras_updates,
 )
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened, strings, text
+from rnndiag.checkpoints._hdf5_text import check_strings
 from rnndiag.checkpoints._keras_configs import Config
 from rnndiag.checkpoints._keras_held import held_in_groups
 from rnndiag.checkpoints._keras_training import training_facts
@@ -54,7 +55,8 @@ def read_with(path: Path, architecture: Path) -> Checkpoint:
 
 def _read(path: Path, architecture: Path | None) -> Checkpoint:
     try:
-        with opened(path) as file:
+        with opened(path) as file, path.open("rb") as raw:
+            check_strings(file, raw, path)
             if "model_config" in file.attrs and "model_weights" in file:
                 if architecture is not None:
                     raise has_architecture(path)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, ProbeReport, Report, Settings
 from rnndiag.rules._biases import smaller
+from rnndiag.rules._decay_advice import bound_instead, more_decay
+from rnndiag.rules._surroundings import normalizations
 from rnndiag.rules.base import step
 from rnndiag.snippets.base import Snippets
 
@@ -71,31 +73,59 @@ def start_with_memory(layer: LayerReport, lag: int, snippets: Snippets) -> Itera
     if not starts_orthogonal(layer):
         yield step(
             "initialise the recurrent kernel as an orthogonal matrix, and train again",
-            "A: what to do 8",
+            "Le, Jaitly & Hinton 2015",
             snippets.orthogonal(),
         )
 
 
-def stretch_memory(norms: WeightNorms | None, snippets: Snippets) -> Iterator[Advice]:
-    """What makes gradients reach further, once the start is right; rebuilding comes last."""
-    if norms is not None:
-        fit = decays.fitted(norms)
+def stretch_memory(
+    layer: LayerReport,
+    report: Report,
+    norms: WeightNorms | None,
+    own: LayerSettings,
+    snippets: Snippets,
+) -> Iterator[Advice]:
+    """What makes gradients reach further, once the start is right.
+
+    Rebuilding comes after what is cheaper, and decay of what has no flat ends comes last of all.
+    """
+    decay = [] if norms is None else [_linearizing(layer, norms, own, snippets)]
+    rectified = "relu" in activation_of(layer)
+    if not rectified:
+        yield from decay
+    if not normalizations(report):
         yield step(
-            f"decay the recurrent kernel: {decays.written(fit.recurrent)}, then ten times that "
-            f"({fit.reason})",
-            "A: weight decay 2",
-            snippets.decay(fit.kernel, fit.recurrent, fit.bias),
+            "normalize around the layer, or within its recurrence; keep it if validation improves",
+            "A: what to do 11",
+            snippets.layer_normalization(),
         )
-    yield step(
-        "normalize around the layer, or within its recurrence; keep it if validation improves",
-        "A: what to do 11",
-        snippets.layer_normalization(),
-    )
     yield step(
         "add the layer's input to its output, or try independently recurrent units (IndRNN)",
         "A: what to do 8",
         snippets.residual(),
     )
+    if rectified:
+        yield from decay
+
+
+def _linearizing(
+    layer: LayerReport, norms: WeightNorms, own: LayerSettings, snippets: Snippets
+) -> Advice:
+    """Decay of R alone, with what is to be expected of it by the activation."""
+    fit = decays.next_decay(own, norms, raising=("recurrent",))
+    if fit is None:
+        return bound_instead(layer, norms, snippets)
+    value = decays.written(fit.recurrent)
+    text = f"more decay on the recurrent kernel: {value}"
+    if not fit.raised:
+        text = f"decay the recurrent kernel: {value}, then ten times that"
+    if "relu" in activation_of(layer):
+        expected, source = "relu leaves little to linearize: expect little", "A: weight decay 1"
+    else:
+        expected = "it costs expressive power, which a second layer gives back"
+        source = "A: weight decay 2"
+    snippet = snippets.decay(fit.kernel, fit.recurrent, fit.bias)
+    return step(f"{text} ({fit.reason}); {expected}", source, snippet)
 
 
 def activation_of(layer: LayerReport) -> str:
@@ -114,29 +144,31 @@ def less_saturation(
     report: Report,
     norms: WeightNorms | None,
     budget: PreactivationBudget | None,
+    own: LayerSettings,
     snippets: Snippets,
     *,
-    biases: LayerSettings | None = None,
+    biases: bool = False,
 ) -> list[Advice]:
     """What brings activations back from the ends of their range.
 
-    First what acts on that part of the pre-activations which is largest. `biases`, the layer's
-    settings, adds what keeps its biases small.
+    First what acts on that part of the pre-activations which is largest. `biases` adds what keeps
+    those small.
     """
     shares = (budget.kernel, budget.recurrent, budget.bias) if budget else (0.0, 1.0, 0.0)
     kernel, recurrent, bias = shares
     steps: list[tuple[float, Advice]] = []
     if norms is not None:
-        steps.append((recurrent, _decay(norms, snippets)))
-    if _is_raw(layer, report):
-        steps += [(kernel, _scale(report.probe, snippets)), (-1.0, _normalize(snippets))]
-    else:
-        # The layers before scale the features, whatever scale the data has; or it reaches no
-        # further than scaled data would, as one-hot symbols do.
-        steps.append((kernel, _normalize(snippets)))
+        steps.append((recurrent, more_decay(layer, norms, own, snippets)))
+    raw = _is_raw(layer, report)
+    if raw:
+        steps.append((kernel, _scale(report.probe, snippets)))
+    if not normalizations(report):
+        # Where layers before scale the features, or the data reaches no further than scaled data
+        # would, as one-hot symbols do, it is what acts on the inputs.
+        steps.append((-1.0 if raw else kernel, _normalize(snippets)))
     if norms is not None and norms.bias and biases:
-        steps += [(bias, own) for own in smaller(norms, biases, snippets)]
-    return [own for _, own in sorted(steps, key=lambda item: -item[0])]
+        steps += [(bias, advice) for advice in smaller(norms, own, snippets)]
+    return [advice for _, advice in sorted(steps, key=lambda item: -item[0])]
 
 
 def _is_raw(layer: LayerReport, report: Report) -> bool:
@@ -152,15 +184,6 @@ def _normalize(snippets: Snippets) -> Advice:
         "normalize around the layer; keep it if validation improves",
         "B: normalization",
         snippets.layer_normalization(),
-    )
-
-
-def _decay(norms: WeightNorms, snippets: Snippets) -> Advice:
-    fit = decays.fitted(norms)
-    return step(
-        f"weight decay: {fit.values}, then ten times that ({fit.reason})",
-        "A: weight decay 1",
-        snippets.decay(fit.kernel, fit.recurrent, fit.bias),
     )
 
 

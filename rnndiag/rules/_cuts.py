@@ -5,7 +5,7 @@ from __future__ import annotations
 from rnndiag.records import LayerReport, Settings, Severity
 from rnndiag.rules.base import Cut
 
-UNITS = Cut(16, "units", "own cut: in fewer, a share of the units says little, so it is a note")
+UNITS = Cut(16, "units", "own cut: in fewer, a share of the units says little")
 ADAPTIVE_RATE = Cut(3e-3, "learning rate", "own cut: three times Adam's default")
 PLAIN_RATE = Cut(0.1, "learning rate", "own cut: ten times Keras's default for SGD")
 
@@ -15,8 +15,13 @@ _SCALE_FREE = ("Adadelta", "LBFGS", "Rprop")
 """Optimizers that choose the size of their steps; a rate of 1 is usual."""
 
 
+def lowered(severity: Severity) -> Severity:
+    """One step less grave, down to a note."""
+    return "warning" if severity == "error" else "note"
+
+
 def few_units(layer: LayerReport, severity: Severity) -> str:
-    """Why it is no more than a note where a layer has fewer units than `UNITS`."""
+    """Why it counts for less where a layer has fewer units than `UNITS`."""
     return f"{severity} by the numbers, but of {layer.hidden_size} units alone"
 
 

@@ -14,7 +14,8 @@ What to do
     1. Take it out and train again.
     2. See what this report says of extreme activations, of biases and of input scale (RNN202,
     RNN302 and RNN503): there the cause can be treated.
-    3. Decay weights, each matrix by a value of its own, if outputs still get too large.
+    3. Decay weights, each matrix by a value of its own, if outputs still get too large; from 1e-2
+    on, rather bound them.
 
 ELI5
     A child shouts all day, and you put a scarf over its mouth. It is quiet now, but you never
@@ -24,6 +25,7 @@ Sources
     - A: activity constraints
     - A: what to do 7
     - A: weight decay 1
+    - A: weight constraints
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, Report, Skipped, Surrounding
+from rnndiag.rules._decay_advice import more_decay
 from rnndiag.rules._surroundings import behind
 from rnndiag.rules.base import Fired, Rule, step
 from rnndiag.snippets.base import Snippets
@@ -67,7 +69,10 @@ def check(
             "layer_behind": follower.name if follower else None,
             "source": own.activity.source if own.activity else None,
         },
-        advice=tuple(_advice(activity, follower, norms, snippets)),
+        advice=(
+            *_taken_out(activity, follower, snippets),
+            *_advice(layer, norms, own, snippets),
+        ),
     )
 
 
@@ -83,9 +88,7 @@ def _follower(layer: LayerReport, report: Report) -> Surrounding | None:
     return penalizing[0] if penalizing else None
 
 
-def _advice(
-    activity: str, follower: Surrounding | None, norms: WeightNorms | None, snippets: Snippets
-) -> Iterator[Advice]:
+def _taken_out(activity: str, follower: Surrounding | None, snippets: Snippets) -> Iterator[Advice]:
     source = "A: what to do 7"
     if activity:
         yield step(
@@ -95,15 +98,15 @@ def _advice(
         )
     if follower:
         yield step(f"take the layer {follower.name} out, and train again", source)
+
+
+def _advice(
+    layer: LayerReport, norms: WeightNorms | None, own: LayerSettings, snippets: Snippets
+) -> Iterator[Advice]:
+    """What treats the cause."""
     yield step(
         "look for what makes its outputs too large: rules RNN202, RNN302 and RNN503",
         "A: activity constraints",
     )
     if norms is not None:
-        fit = decays.fitted(norms)
-        yield step(
-            f"weight decay in its place: {decays.written(fit.kernel)} on the kernel, "
-            f"{decays.written(fit.recurrent)} on the recurrent kernel ({fit.reason})",
-            "A: weight decay 1",
-            snippets.decay(fit.kernel, fit.recurrent, fit.bias),
-        )
+        yield more_decay(layer, norms, own, snippets, lead="in its place, ")

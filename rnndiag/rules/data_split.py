@@ -45,7 +45,7 @@ class Cuts(Thresholds):
     """How far from the documents' split."""
 
     training = Cut(0.8, "of the data", "B: checklist")
-    tolerance = Cut(0.1, "of the data", "own cut: from 70 to 90 % for training")
+    tolerance = Cut(0.1, "of the data", "own cut: from 70 to 90 % for training", least=0)
 
 
 def check(settings: Settings, snippets: Snippets, cuts: Cuts) -> Fired | Skipped | None:

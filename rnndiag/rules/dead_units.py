@@ -25,6 +25,7 @@ ELI5
 Sources
     - A: learning 4
     - A: depth vs. width
+    - B: tuning: unstable
     - Sokar et al. 2023, The dormant neuron phenomenon in deep reinforcement learning
     - Le, Jaitly & Hinton 2015, A simple way to initialize recurrent networks of rectified linear
       units
@@ -33,6 +34,7 @@ Sources
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 RULE = Rule(code="RNN201", severity="warning", rests_on="activity")
 _OWN = "own cut: 100 layer-directions of 35 good published models, broken variants of small ones"
+_RELU = re.compile(r"(?<![a-z_])relu")
+"""No ``leaky_relu`` and no ``prelu``: those are never quite off."""
 _MULTIPLE = 8
 """Layers have a round number of units, which hardware likes too."""
 
@@ -53,8 +57,8 @@ _MULTIPLE = 8
 class Cuts(Thresholds):
     """How many dead units are too many."""
 
-    warning = Cut(0.10, "of the units", _OWN)
-    error = Cut(0.35, "of the units", _OWN)
+    warning = Cut(0.10, "of the units", _OWN, least=0)
+    error = Cut(0.35, "of the units", _OWN, least=0)
     steps = Cut(100, "steps", "own cut: 99 % of fewer steps is all of them")
 
 
@@ -94,7 +98,7 @@ def check(
 def _advice(
     layer: LayerReport, units: int, dead: int, settings: Settings, snippets: Snippets
 ) -> Iterator[Advice]:
-    if "relu" in activation_of(layer):
+    if _RELU.search(activation_of(layer)):
         yield step(
             "an activation that is never quite off: leaky relu, or tanh",
             "A: learning 4",

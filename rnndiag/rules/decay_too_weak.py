@@ -14,9 +14,10 @@ Why it matters
 
 What to do
     1. Look at the validation loss first: if it does not rise, there may be nothing to mend.
-    2. Else try ten times the decay, and track the norms again. Without a decay start at 1e-4;
-    where the huge weight is a bias, decay or bound the biases.
-    3. From 1e-2 on, rather bound the weights than decay them still more.
+    2. Else try ten times the decay on the matrix that did not shrink, and track the norms again.
+    Without a decay start at 1e-4; where the huge weight is a bias, decay or bound the biases.
+    3. From 1e-2 on, rather bound the weights than decay them still more. Decoupled decay (AdamW)
+    may go on to 1: frameworks multiply it by the learning rate.
 
 ELI5
     You pull the plug of the bathtub, but the tap stays open, and the water does not get any
@@ -40,6 +41,7 @@ from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, Series, Settings, Skipped
 from rnndiag.rules._advice import percent
 from rnndiag.rules._biases import smaller
+from rnndiag.rules._decay_advice import bound_instead
 from rnndiag.rules._growth import Matrix, courses
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
@@ -48,14 +50,16 @@ if TYPE_CHECKING:
     from rnndiag.measurements.weight_norms import WeightNorms
 
 RULE = Rule(code="RNN305", severity="note", rests_on="weights")
-_LARGEST = 1e-2
-"""More than this is out of the range that RNN404 accepts."""
+_DECOUPLED_TOP = 1.0
+"""Frameworks multiply decoupled decay by the learning rate, so RNN404 accepts up to this."""
+_NAMES = {"kernel": "kernel", "recurrent kernel": "recurrent"}
+"""What a rule calls a matrix → what `decays` does."""
 
 
 class Cuts(Thresholds):
     """How far a norm has to fall, and how large a single weight may be."""
 
-    fall = Cut(0.02, "of the first norm", "own cut: less is no fall to speak of")
+    fall = Cut(0.02, "of the first norm", "own cut: less is no fall to speak of", least=0)
     largest = Cut(20, "max|w|", "own cut: .6-12 in good published LSTMs, .6-.85 in GRUs")
 
 
@@ -95,6 +99,7 @@ def _unmoved(
     still = [matrix for matrix in decayed if matrix.course.factor > 1 - cuts.fall]
     if not still:
         return None
+    names = [matrix.name for matrix in still]
     return Fired(
         message=f"although decayed, {' and '.join(map(_told, still))}: no fall by {cuts.fall:.0%}",
         confidence="medium",
@@ -107,7 +112,7 @@ def _unmoved(
             "checkpoints": found.checkpoints,
         },
         measured=worse("growth", max(matrix.course.factor for matrix in still)),
-        advice=tuple(_advice(layer, norms, still, settings, snippets)),
+        advice=(_leave(still, settings), _more(names, layer, norms, own, snippets)),
     )
 
 
@@ -157,8 +162,7 @@ def _against(
     if part == "bias":
         yield from smaller(norms, own, snippets)
         return
-    decay = own.kernel_decay if part == "kernel" else own.recurrent_decay
-    yield _more(decay.value if decay else 0.0, layer, norms, snippets)
+    yield _more([part], layer, norms, own, snippets)
 
 
 def _none(kernels: Sequence[Matrix]) -> Skipped:
@@ -174,38 +178,30 @@ def _told(matrix: Matrix) -> str:
 # ---------------------------------------------------------------- advice
 
 
-def _advice(
+def _leave(still: Sequence[Matrix], settings: Settings) -> Advice:
+    decay = max(matrix.decay or 0 for matrix in still)
+    text = f"leave it if validation loss does not rise{_alone(decay, settings)}"
+    return step(text, "A: introspection")
+
+
+def _more(
+    names: Sequence[str],
     layer: LayerReport,
     norms: WeightNorms,
-    still: Sequence[Matrix],
-    settings: Settings,
+    own: LayerSettings,
     snippets: Snippets,
-) -> Iterator[Advice]:
-    decay = max(matrix.decay or 0 for matrix in still)
-    yield step(
-        f"leave it if validation loss does not rise{_alone(decay, settings)}",
-        "A: introspection",
-    )
-    yield _more(decay, layer, norms, snippets)
-
-
-def _more(decay: float, layer: LayerReport, norms: WeightNorms, snippets: Snippets) -> Advice:
-    """More decay than there is; where that would leave the documents' range, a bound."""
-    if decay < _LARGEST:
-        fit = decays.fitted(norms, min(10 * decay, _LARGEST) or decays.SMALLEST)
-        much = "ten times as much" if decay else "weight decay"
-        return step(
-            f"else {much}: {fit.values} ({fit.reason})",
-            "A: weight norm tracking",
-            snippets.decay(fit.kernel, fit.recurrent, fit.bias),
-        )
-    column = norms.rms_recurrent * (layer.hidden_size or 1) ** 0.5
+) -> Advice:
+    """More decay on the named matrices; where that would leave its range, a bound."""
+    decoupled = own.penalty is not None and not own.penalty.value
+    top = _DECOUPLED_TOP if decoupled else decays.HIGHEST
+    raising = [_NAMES[name] for name in names]
+    fit = decays.next_decay(own, norms, raising=raising, top=top)
+    if fit is None:
+        return bound_instead(layer, norms, snippets, lead="else ", top=top)
     return step(
-        f"else keep the norm of each column of both kernels below {column / 2:.2g} (the "
-        f"recurrent kernel's have {column:.2g} now): more decay than {decays.written(decay)} is "
-        "out of the range of both documents",
-        "A: weight constraints",
-        snippets.constraint(float(f"{column / 2:.2g}")),
+        f"else {'more ' if fit.raised else ''}weight decay: {fit.values} ({fit.reason})",
+        "A: weight norm tracking",
+        snippets.decay(fit.kernel, fit.recurrent, fit.bias),
     )
 
 

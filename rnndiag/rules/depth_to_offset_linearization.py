@@ -3,7 +3,8 @@
 What it means
     Decay on the recurrent kernel keeps tanh and sigmoid near the middle of their range, where
     they are almost straight lines. There is one recurrent layer, and its decay is at the upper
-    end of what the documents try.
+    end of what the documents try. Decoupled decay (AdamW) pulls less at the same value, as
+    frameworks multiply it by the learning rate: it counts from 0.1 on.
 
 Why it matters
     Gradients travel better that way. But what is almost linear can express little: a network
@@ -44,6 +45,7 @@ class Cuts(Thresholds):
     """How strong is strong."""
 
     decay = Cut(1e-3, "λ", "own cut: the larger value of A: what to do 1")
+    decoupled = Cut(0.1, "λ", "own cut: ten times what PyTorch's AdamW has by default")
 
 
 def check(
@@ -57,16 +59,22 @@ def check(
     decay = own.recurrent_decay
     if decay is None:
         return Skipped(reason="the file does not tell of weight decay: give --context FILE.toml")
-    if decay.value < cuts.decay:
+    decoupled = own.penalty is not None and not own.penalty.value
+    cut = cuts.decoupled if decoupled else cuts.decay
+    if decay.value < cut:
         return None
     return Fired(
         message=(
             f"{layer.id} is the only recurrent layer, under a recurrent decay of "
-            f"{decays.written(decay.value)}, no less than {decays.written(cuts.decay)}"
+            f"{decays.written(decay.value)}, no less than {decays.written(cut)}"
         ),
         confidence="medium",
         doubt="an L2 penalty and decoupled decay of the same λ do not pull equally",
-        evidence={"recurrent_decay": decay.value, "source": decay.source},
+        evidence={
+            "recurrent_decay": decay.value,
+            "source": decay.source,
+            "decoupled": decoupled,
+        },
         measured=worse("recurrent_decay", decay.value),
         advice=tuple(_advice(decay.value, own, snippets)),
     )

@@ -12,7 +12,8 @@ Why it matters
 
 What to do
     1. Recurrent dropout: units that may be missing at any step cannot be relied on alone.
-    2. Weight decay: one large weight costs more than many small ones that do the same.
+    2. Weight decay: one large weight costs more than many small ones that do the same. From 1e-2
+    on, rather a bound on the weights.
     3. If the state still moves in few directions and the network does well, take fewer units.
 
 ELI5
@@ -24,6 +25,7 @@ Sources
     - A: recurrent dropout
     - A: what to do 3
     - A: weight decay 1
+    - A: weight constraints
     - A: depth vs. width
     - B: dropout
 """
@@ -33,9 +35,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, Measured
 from rnndiag.rules._advice import percent
+from rnndiag.rules._decay_advice import more_decay
+from rnndiag.rules._last_resort import above
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, short, step, worse
 from rnndiag.snippets.base import Snippets
 
@@ -44,8 +47,6 @@ if TYPE_CHECKING:
     from rnndiag.measurements.weight_norms import WeightNorms
 
 RULE = Rule(code="RNN204", severity="note", rests_on="activity")
-_LADDER = (0.2, 0.4, 0.5)
-"""Of recurrent dropout: A, "what to do" 3."""
 
 
 class Cuts(Thresholds):
@@ -78,7 +79,7 @@ def check(
             "participation_share": dimension.participation_share,
         },
         measured=signs[0][1],
-        advice=tuple(_advice(dimension, units, norms, settings, snippets, cuts)),
+        advice=tuple(_advice(layer, dimension, norms, settings, snippets, cuts)),
     )
 
 
@@ -106,27 +107,22 @@ def _narrow(dimension: StateDimension, units: int, cuts: Cuts) -> Iterator[tuple
 
 
 def _advice(
+    layer: LayerReport,
     dimension: StateDimension,
-    units: int,
     norms: WeightNorms | None,
     settings: LayerSettings,
     snippets: Snippets,
     cuts: Cuts,
 ) -> Iterator[Advice]:
+    units = layer.hidden_size or 0
     known = settings.recurrent_dropout.value if settings.recurrent_dropout else 0.0
-    for rate in _LADDER:
-        if rate > known:
-            now = f" (now {known:g})" if known else ""
-            text = f"recurrent dropout of {rate:g}{now}; keep it if validation improves"
-            yield step(text, "A: what to do 3", snippets.recurrent_dropout(rate))
-            break
+    rate = above(known)
+    if rate is not None:
+        now = f" (now {known:g})" if known else ""
+        text = f"recurrent dropout of {rate:g}{now}; keep it if validation improves"
+        yield step(text, "A: what to do 3", snippets.recurrent_dropout(rate))
     if norms is not None:
-        fit = decays.fitted(norms)
-        yield step(
-            f"weight decay: {fit.values} ({fit.reason})",
-            "A: weight decay 1",
-            snippets.decay(fit.kernel, fit.recurrent, fit.bias),
-        )
+        yield more_decay(layer, norms, settings, snippets)
     if any(_narrow(dimension, units, cuts)):
         text = f"if it does well as it is, half the units: {units // 2}"
         yield step(text, "A: depth vs. width", snippets.units(units // 2))

@@ -14,10 +14,10 @@ What to do
     1. Clip gradients. That keeps updates small; the gradient goes on growing.
     2. Lower the learning rate.
     3. Bound the weights' norms if the learning rate has to stay high; if it is low, more weight
-    decay does the same more gently.
+    decay does the same more gently. From a decay of 1e-2 on, bound them too.
     4. Where biases make up most of what goes into the units, decay or bound them too, no more
     than the kernels.
-    5. More layer normalization.
+    5. Layer normalization, where the network does not normalize yet.
 
 ELI5
     A microphone stands in front of its own loudspeaker. A whisper goes in, comes out a little
@@ -39,11 +39,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rnndiag import decays
-from rnndiag.records import Advice, LayerReport, LayerSettings, Measured, Settings
+from rnndiag.records import Advice, LayerReport, LayerSettings, Measured, Report, Settings
 from rnndiag.rules._advice import clip, lower_rate
 from rnndiag.rules._biases import smaller
 from rnndiag.rules._cuts import ADAPTIVE_RATE, PLAIN_RATE, highest_rate
+from rnndiag.rules._decay_advice import bound_instead, halved
 from rnndiag.rules._doubts import by_pulse
+from rnndiag.rules._surroundings import normalizations
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, by_cuts, step, worse
 from rnndiag.snippets.base import Snippets
 
@@ -54,8 +56,6 @@ if TYPE_CHECKING:
     from rnndiag.measurements.weight_norms import WeightNorms
 
 RULE = Rule(code="RNN102", severity="warning", rests_on="memory")
-_LARGEST_DECAY = 1e-2
-"""More than this is out of the range that RNN404 accepts."""
 
 
 class Cuts(Thresholds):
@@ -63,7 +63,9 @@ class Cuts(Thresholds):
 
     warning = Cut(10, "times", "own cut: growth is 1 in good published models")
     error = Cut(100, "times", "own cut: growth is 1 in good published models")
-    lyapunov = Cut(0.05, "per step", "own cut: λ₁ is -.15 to .04 in good published LSTMs")
+    lyapunov = Cut(
+        0.05, "per step", "own cut: λ₁ is -.15 to .04 in good published LSTMs", least=-math.inf
+    )
     adaptive_rate = ADAPTIVE_RATE
     plain_rate = PLAIN_RATE
     bias_share = Cut(0.5, "of the pre-activations", "own cut: .01-.31 in good published LSTMs")
@@ -71,6 +73,7 @@ class Cuts(Thresholds):
 
 def check(
     layer: LayerReport,
+    report: Report,
     span: GradientSpan,
     lyapunov: Lyapunov | None,
     budget: PreactivationBudget | None,
@@ -104,7 +107,7 @@ def check(
             lower_rate(settings, snippets),
             *_smaller_weights(layer, norms, settings, own, snippets, cuts),
             *_smaller_biases(budget, norms, own, snippets, cuts),
-            step("more layer normalization", "B: tuning: unstable", snippets.layer_normalization()),
+            *_normalize(report, snippets),
         ),
     )
 
@@ -149,35 +152,28 @@ def _smaller_weights(
         return
     rate = settings.learning_rate
     high = rate and rate.value > highest_rate(settings, cuts.adaptive_rate, cuts.plain_rate)
+    fit = decays.next_decay(own, norms, start=decays.LARGEST)
     if rate is None or high:
-        yield _bound(layer, norms, rate.value if rate else None, snippets)
-    if not high:
-        yield _more_decay(norms, own, snippets)
+        when = f"at a learning rate of {rate.value:g}" if rate else "if the learning rate is high"
+        source = "A: what to do 6"
+        yield halved(layer, norms, snippets, source=source, lead=f"{when}, ", growing=True)
+    elif fit is None:
+        yield bound_instead(layer, norms, snippets, growing=True)
+    if not high and fit is not None:
+        yield _more_decay(fit, snippets)
 
 
-def _bound(
-    layer: LayerReport, norms: WeightNorms, rate: float | None, snippets: Snippets
-) -> Advice:
-    """Half of what a column of R has now, and no more than the 1 of an orthogonal matrix."""
-    when = "if the learning rate is high" if rate is None else f"at a learning rate of {rate:g}"
-    column = norms.rms_recurrent * (layer.hidden_size or 1) ** 0.5
-    bound = float(f"{min(column / 2, 1.0):.2g}")
+def _more_decay(fit: decays.Decays, snippets: Snippets) -> Advice:
     return step(
-        f"{when}, keep the norm of each column of both kernels below {bound:g} "
-        f"(the recurrent kernel's have {column:.2g} now)",
-        "A: what to do 6",
-        snippets.constraint(bound),
-    )
-
-
-def _more_decay(norms: WeightNorms, own: LayerSettings, snippets: Snippets) -> Advice:
-    known = own.recurrent_decay.value if own.recurrent_decay else 0.0
-    fit = decays.fitted(norms, min(max(10 * known, decays.LARGEST), _LARGEST_DECAY))
-    return step(
-        f"higher weight decay: {fit.values} ({fit.reason})",
+        f"{'higher ' if fit.raised else ''}weight decay: {fit.values} ({fit.reason})",
         "A: what to do 6",
         snippets.decay(fit.kernel, fit.recurrent, fit.bias),
     )
+
+
+def _normalize(report: Report, snippets: Snippets) -> Iterator[Advice]:
+    if not normalizations(report):
+        yield step("layer normalization", "B: tuning: unstable", snippets.layer_normalization())
 
 
 def _smaller_biases(

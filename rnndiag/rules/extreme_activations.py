@@ -8,13 +8,15 @@ Why it matters
     On the flat ends an output hardly changes with what goes in, so hardly any gradient comes
     back and the unit stops learning. It also says little: only yes or no, where it could say how
     much. Gates with clear decisions are normal; a state that is nearly all yes and no is not.
-    In a layer of fewer than 16 units a single one is a large share, so there it is a note.
+    In a layer of fewer than 16 units a single one is a large share, so there an error counts as a
+    warning, and a warning as a note.
 
 What to do
-    1. Decay the weights, which brings units back to the steep, nearly linear part.
+    1. Decay the weights, which brings units back to the steep, nearly linear part. From 1e-2 on,
+    rather bound them.
     2. Scale the inputs to mean 0 and variance 1: large inputs push as hard as large weights. Of
     what other layers hand on, normalization takes care.
-    3. Normalize around the layer.
+    3. Normalize around the layer, where the network does not normalize yet.
 
     What makes up most of the sums before the activation comes first.
 
@@ -24,6 +26,7 @@ ELI5
 
 Sources
     - A: weight decay 1
+    - A: weight constraints
     - A: learning 4
     - B: normalization
     - Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural
@@ -34,9 +37,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rnndiag.records import LayerReport, Report, Skipped
+from rnndiag.records import LayerReport, LayerSettings, Report, Skipped
 from rnndiag.rules._advice import less_saturation, percent
-from rnndiag.rules._cuts import UNITS, few_units
+from rnndiag.rules._cuts import UNITS, few_units, lowered
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, by_cuts, worse
 from rnndiag.snippets.base import Snippets
 
@@ -77,6 +80,7 @@ def check(
     activity: UnitActivity,
     budget: PreactivationBudget | None,
     norms: WeightNorms | None,
+    own: LayerSettings,
     snippets: Snippets,
     cuts: Cuts,
 ) -> Fired | Skipped | None:
@@ -95,7 +99,7 @@ def check(
             f"{percent(share)} of the outputs are beyond 0.99 of their range, more than "
             f"{percent(cut)}"
         ),
-        severity="note" if few else severity,
+        severity=lowered(severity) if few else severity,
         capped=few_units(layer, severity) if few else None,
         evidence={
             "extreme_share": share,
@@ -105,5 +109,5 @@ def check(
             "bias_share": budget.bias if budget else None,
         },
         measured=worse("extreme_share", share),
-        advice=tuple(less_saturation(layer, report, norms, budget, snippets)),
+        advice=tuple(less_saturation(layer, report, norms, budget, own, snippets)),
     )

@@ -12,7 +12,8 @@ Why it matters
 
 What to do
     1. Give kernel and recurrent kernel decays of their own; the much smaller matrix gets less.
-    One value for both will not do.
+    One value for both will not do. Of decays that are known, the larger matrix's is raised, up
+    to 1e-2; from there on bound the weights.
     2. Start again with weights that are balanced: an orthogonal recurrent kernel, Glorot's
     input weights.
 
@@ -24,6 +25,7 @@ ELI5
 Sources
     - A: what to do 1
     - A: learning 4
+    - A: weight constraints
     - Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural
       networks
 """
@@ -34,8 +36,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rnndiag import decays
-from rnndiag.records import Advice, LayerReport, ProbeReport, Skipped
+from rnndiag.records import Advice, LayerReport, LayerSettings, ProbeReport, Skipped
 from rnndiag.rules._advice import percent, starts_orthogonal
+from rnndiag.rules._decay_advice import bound_instead
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, short, step, worse
 from rnndiag.rules.bias_dominates import Cuts as BiasCuts
 from rnndiag.rules.exploding_gradient import Cuts as GrowthCuts
@@ -74,6 +77,7 @@ def check(
     lyapunov: Lyapunov | None,
     budget: PreactivationBudget | None,
     probe: ProbeReport,
+    own: LayerSettings,
     snippets: Snippets,
     cuts: Cuts,
 ) -> Fired | Skipped | None:
@@ -100,7 +104,7 @@ def check(
             "second_signs": signs,
         },
         measured=(worse if ratio > cuts.high else short)("recurrent_kernel_ratio", ratio),
-        advice=tuple(_advice(layer, norms, snippets)),
+        advice=(_decay(layer, norms, ratio, own, snippets), *_start(layer, snippets)),
     )
 
 
@@ -128,14 +132,21 @@ def _second_signs(
         yield f"the biases are {percent(share)} of what gates and units add up"
 
 
-def _advice(layer: LayerReport, norms: WeightNorms, snippets: Snippets) -> Iterator[Advice]:
-    fit = decays.fitted(norms)
-    yield step(
-        f"decay them by values of their own: {decays.written(fit.kernel)} on the kernel, "
-        f"{decays.written(fit.recurrent)} on the recurrent kernel ({fit.reason})",
+def _decay(
+    layer: LayerReport, norms: WeightNorms, ratio: float, own: LayerSettings, snippets: Snippets
+) -> Advice:
+    """Decays in proportion; where there are some, more on the matrix with the larger weights."""
+    fit = decays.next_decay(own, norms, raising=("recurrent" if ratio > 1 else "kernel",))
+    if fit is None:
+        return bound_instead(layer, norms, snippets)
+    return step(
+        f"decay them by values of their own: {fit.values} ({fit.reason})",
         "A: what to do 1",
         snippets.decay(fit.kernel, fit.recurrent, fit.bias),
     )
+
+
+def _start(layer: LayerReport, snippets: Snippets) -> Iterator[Advice]:
     if not starts_orthogonal(layer):
         yield step(
             "start with orthogonal recurrent and Glorot-uniform input weights",

@@ -15,9 +15,10 @@ What to do
     2. With more than a thousand timesteps put a strided convolution in front: the lag becomes
     shorter by the stride.
     3. Decay the recurrent kernel, which keeps saturating activations where gradients pass; with
-    relu expect less of it. A second layer gives back the expressive power that this costs.
+    relu expect less of it, and try it last. A second layer gives back the expressive power that
+    this costs. Decay that is there already is raised, up to 1e-2; from there on bound the weights.
     4. Normalize around the layer, or within its recurrence (recurrent batch normalization); keep
-    it if it helps.
+    it if it helps. Where the network normalizes already, this is left out.
     5. Residual connections, or independently recurrent units (IndRNN).
 
 ELI5
@@ -33,6 +34,11 @@ Sources
     - A: what to do 8
     - A: what to do 11
     - A: tip 2
+    - A: weight constraints
+    - Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural
+      networks
+    - Le, Jaitly & Hinton 2015, A simple way to initialize recurrent networks of rectified linear
+      units
     - Tallec & Ollivier 2018, Can recurrent neural networks warp time?
 """
 
@@ -42,7 +48,16 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rnndiag.records import Advice, Confidence, LayerReport, Measured, Severity, Skipped
+from rnndiag.records import (
+    Advice,
+    Confidence,
+    LayerReport,
+    LayerSettings,
+    Measured,
+    Report,
+    Severity,
+    Skipped,
+)
 from rnndiag.rules._advice import start_with_memory, stretch_memory
 from rnndiag.rules._doubts import by_pulse, seeds_differ
 from rnndiag.rules.base import Cut, Fired, Lag, Rule, Thresholds, short, step
@@ -68,11 +83,13 @@ class Cuts(Thresholds):
 
 def check(
     layer: LayerReport,
+    report: Report,
     lag: Lag,
     span: GradientSpan,
     lyapunov: Lyapunov | None,
     timescale: Timescale | None,
     norms: WeightNorms | None,
+    own: LayerSettings,
     snippets: Snippets,
     cuts: Cuts,
 ) -> Fired | Skipped | None:
@@ -102,7 +119,7 @@ def check(
         advice=(
             *start_with_memory(layer, lag, snippets),
             *_shorter_sequences(lag, span, snippets, cuts),
-            *stretch_memory(norms, snippets),
+            *stretch_memory(layer, report, norms, own, snippets),
         ),
     )
 

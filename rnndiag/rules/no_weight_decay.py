@@ -32,7 +32,7 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from rnndiag import decays, ladders
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 RULE = Rule(code="RNN401", severity="note", rests_on="facts")
 _SOURCE = "A: what to do 1"
+_NAMES = {"kernel": "kernel", "recurrent": "recurrent kernel"}
+"""What `decays` calls a matrix → what people do."""
 
 
 def check(
@@ -56,20 +58,23 @@ def check(
         return Skipped(reason="the file does not tell of weight decay: give --context FILE.toml")
     free = {
         "kernel": not (kernel.value or _bound(settings.kernel_constraint)),
-        "recurrent kernel": not (recurrent.value or _bound(settings.recurrent_constraint)),
+        "recurrent": not (recurrent.value or _bound(settings.recurrent_constraint)),
     }
     bare = [name for name, is_free in free.items() if is_free]
     if not bare:
         return None
+    named = " and the ".join(_NAMES[name] for name in bare)
     return Fired(
-        message=f"no weight decay on the {' and the '.join(bare)}",
+        message=f"no weight decay on the {named}",
         evidence={
             "kernel_decay": kernel.value,
             "recurrent_decay": recurrent.value,
             "source": recurrent.source,
         },
         advice=tuple(
-            _first_values(norms, snippets) if trials is None else _climb(trials, snippets)
+            _first_values(settings, bare, norms, snippets)
+            if trials is None
+            else _climb(trials, snippets)
         ),
     )
 
@@ -79,16 +84,23 @@ def _bound(constraint: Setting[str] | None) -> bool:
     return constraint is not None and "Norm" in constraint.value
 
 
-def _first_values(norms: WeightNorms, snippets: Snippets) -> Iterator[Advice]:
-    weak, strong = decays.fitted(norms), decays.fitted(norms, decays.LARGEST)
+def _first_values(
+    own: LayerSettings, bare: Collection[str], norms: WeightNorms, snippets: Snippets
+) -> Iterator[Advice]:
+    """Both values of the documents for what has none; a decay that is there stays."""
+    weak, strong = (
+        decays.next_decay(own, norms, start=start, raising=bare) or decays.fitted(norms, start)
+        for start in (decays.SMALLEST, decays.LARGEST)
+    )
     yield step(
         f"try {decays.written(weak.kernel)} on the kernel and {decays.written(weak.recurrent)} on "
         f"the recurrent kernel ({weak.reason})",
         _SOURCE,
         snippets.decay(weak.kernel, weak.recurrent, weak.bias),
     )
+    much = "ten times as much where there was none" if weak.raised else "ten times that"
     yield step(
-        f"then ten times that: {decays.written(strong.kernel)} and "
+        f"then {much}: {decays.written(strong.kernel)} and "
         f"{decays.written(strong.recurrent)}; keep what validates better",
         "B: checklist",
         snippets.decay(strong.kernel, strong.recurrent, strong.bias),

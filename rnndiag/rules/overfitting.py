@@ -10,9 +10,11 @@ Why it matters
     validation loss is the estimate of it. A low training loss alone says nothing.
 
 What to do
-    1. More dropout: recurrent dropout first, in steps (0.2, 0.4, 0.5); little on the inputs;
+    1. More dropout: recurrent dropout first, in steps (0.2, 0.4, 0.5, or back
+    from 0.4 to 0.3); little on the inputs;
     0.3 to 0.5 between layers.
-    2. More weight decay: 1e-4, then 1e-3.
+    2. More weight decay, each matrix by a value of its own: 1e-4 on the largest to begin with, and
+    ten times as much where there is some, up to 1e-3.
     3. More training data.
     4. A smaller network.
 
@@ -42,18 +44,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rnndiag import decays
-from rnndiag.decays import LARGEST, SMALLEST
-from rnndiag.records import Advice, History, Report, Settings, Severity, Skipped
+from rnndiag.records import Advice, History, LayerSettings, Report, Settings, Severity, Skipped
 from rnndiag.rules._advice import percent
 from rnndiag.rules._known import largest
+from rnndiag.rules._last_resort import above
 from rnndiag.rules._losses import Losses, losses_of
 from rnndiag.rules._sizes import resized
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
 
 RULE = Rule(code="RNN601", severity="warning", rests_on="facts")
-_LADDER = (0.2, 0.4, 0.5)
-"""Of recurrent dropout: A, "what to do" 3."""
 _LARGE = 9.995
 """Times: three digits of per cent reach no further."""
 _BETWEEN = 0.3
@@ -63,10 +63,16 @@ _BETWEEN = 0.3
 class Cuts(Thresholds):
     """How far validation may lie above training."""
 
-    gap = Cut(0.1, "of the training loss", "own cut")
-    rise = Cut(0.05, "of the best validation loss", "own cut: less is the noise of a small set")
-    error_gap = Cut(1.0, "of the training loss", "own cut: validation more than twice training")
-    error_rise = Cut(0.5, "of the best validation loss", "own cut: most of the gain is lost")
+    gap = Cut(0.1, "of the training loss", "own cut", least=0)
+    rise = Cut(
+        0.05, "of the best validation loss", "own cut: less is the noise of a small set", least=0
+    )
+    error_gap = Cut(
+        1.0, "of the training loss", "own cut: validation more than twice training", least=0
+    )
+    error_rise = Cut(
+        0.5, "of the best validation loss", "own cut: most of the gain is lost", least=0
+    )
 
 
 def check(
@@ -123,7 +129,7 @@ def _evidence(losses: Losses) -> dict[str, object]:
 
 def _advice(report: Report, settings: Settings, snippets: Snippets) -> Iterator[Advice]:
     yield from _more_dropout(settings, snippets)
-    yield from _more_decay(settings, snippets)
+    yield from _more_decay(report, settings)
     yield step("more training data", "B: tuning: overfits")
     words, snippet = resized(report, 0.5, snippets)
     yield step(f"a smaller network: {words}", "B: tuning: overfits", snippet)
@@ -131,13 +137,15 @@ def _advice(report: Report, settings: Settings, snippets: Snippets) -> Iterator[
 
 def _more_dropout(settings: Settings, snippets: Snippets) -> Iterator[Advice]:
     now = largest(own.recurrent_dropout for own in settings.layers.values())
-    rungs = [rate for rate in _LADDER if rate > now]
-    if rungs:
-        later = f"; if that helps {' then '.join(f'{rate:g}' for rate in rungs[1:])}"
+    rate = above(now)
+    if rate is not None:
+        known = f" (now {now:g})" if now else ""
+        following = above(rate)
+        later = "" if following is None else f"; if that helps {following:g}"
         yield step(
-            f"recurrent dropout of {rungs[0]:g}{_known(now)}{later if rungs[1:] else ''}",
+            f"recurrent dropout of {rate:g}{known}{later}",
             "A: what to do 3",
-            snippets.recurrent_dropout(rungs[0]),
+            snippets.recurrent_dropout(rate),
         )
     yield step(
         f"dropout of {_BETWEEN:g} between layers, up to 0.5",
@@ -146,18 +154,21 @@ def _more_dropout(settings: Settings, snippets: Snippets) -> Iterator[Advice]:
     )
 
 
-def _more_decay(settings: Settings, snippets: Snippets) -> Iterator[Advice]:
-    """The next of the two values that both documents try; each layer's own rules fit them."""
-    layers = settings.layers.values()
-    now = largest(decay for own in layers for decay in (own.kernel_decay, own.recurrent_decay))
-    more = next((decay for decay in (SMALLEST, LARGEST) if decay > now), None)
-    if more is not None:
-        yield step(
-            f"weight decay of {decays.written(more)}{_known(now)}",
-            "B: tuning: overfits",
-            snippets.decay(more, more, more),
-        )
+def _more_decay(report: Report, settings: Settings) -> Iterator[Advice]:
+    """More for each layer, by its own norms.
 
-
-def _known(now: float) -> str:
-    return f" (now {decays.written(now)})" if now else ""
+    No lines: they would set one value for all matrices, which RNN402 warns of.
+    """
+    told, raised = [], False
+    for layer in report.layers:
+        norms = layer.measurements.get("weight_norms")
+        if not layer.analysed or layer.call or isinstance(norms, Skipped | None):
+            continue
+        own = settings.layers.get(layer.id, LayerSettings())
+        fit = decays.next_decay(own, norms, top=decays.LARGEST)
+        if fit is not None:
+            raised = raised or fit.raised
+            told.append(f"{layer.id}/{layer.direction} {fit.values} ({fit.reason})")
+    if told:
+        more = "more " if raised else ""
+        yield step(f"{more}weight decay: {'; '.join(told)}", "B: tuning: overfits")

@@ -75,6 +75,7 @@ def check(
     confidence, doubt = by_pulse(span) if near and span else ("medium", _BY_ORDER)
     return Fired(
         message=f"with recurrent dropout and normalization, {why}",
+        rests_on=None if near else "facts",
         confidence=confidence,
         doubt=doubt,
         evidence={

@@ -14,12 +14,13 @@ Why it matters
 
 What to do
     1. A shut forget or update gate: start again with biases that keep the state.
-    2. Decay the weights: what drives a gate to its end are large pre-activations.
+    2. Decay the weights: what drives a gate to its end are large pre-activations. From 1e-2 on,
+    rather bound them.
     3. Scale the inputs to mean 0 and variance 1. Of what other layers hand on, normalization takes
     care.
     4. Decay the biases too, no more than the kernels, or bound their norm: a large bias holds a
     gate without any help.
-    5. Normalize around the layer.
+    5. Normalize around the layer, where the network does not normalize yet.
 
     From the second on, what makes up most of the sums before the activation comes first.
 
@@ -29,6 +30,7 @@ ELI5
 
 Sources
     - A: weight decay 1
+    - A: weight constraints
     - A: learning 4
     - A: what to do 9
     - B: normalization
@@ -61,10 +63,10 @@ _OWN = "own cut: 0-.07 in good published LSTMs, 0-.25 in GRUs"
 class Cuts(Thresholds):
     """How many units with a stuck gate are too many."""
 
-    warning = Cut(0.40, "of the units", _OWN)
-    error = Cut(0.70, "of the units", _OWN)
-    shut_warning = Cut(0.30, "of the units", _OWN)
-    shut_error = Cut(0.60, "of the units", _OWN)
+    warning = Cut(0.40, "of the units", _OWN, least=0)
+    error = Cut(0.70, "of the units", _OWN, least=0)
+    shut_warning = Cut(0.30, "of the units", _OWN, least=0)
+    shut_error = Cut(0.60, "of the units", _OWN, least=0)
     units = UNITS
 
 
@@ -117,7 +119,7 @@ def check(
         measured=worse(f"{worst.name}_stuck_share", worst.gate.stuck_share),
         advice=(
             *_start(layer, stuck, lag or report.probe.timesteps, snippets),
-            *less_saturation(layer, report, norms, budget, snippets, biases=own),
+            *less_saturation(layer, report, norms, budget, own, snippets, biases=True),
         ),
     )
 

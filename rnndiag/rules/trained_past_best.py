@@ -45,7 +45,7 @@ class Cuts(Thresholds):
     """How long ago, and how much worse."""
 
     evaluations = Cut(5, "evaluations", "B: checklist: a patience of 5 to 10")
-    rise = Cut(0.01, "of the best validation loss", "own cut: less makes no difference")
+    rise = Cut(0.01, "of the best validation loss", "own cut: less makes no difference", least=0)
 
 
 def check(

@@ -16,9 +16,10 @@ What to do
     recurrent kernel.
     2. Decay the recurrent kernel. It keeps saturating activations in their linear part, where
     gradients pass; that costs expressive power, which a second layer gives back. With relu there
-    is little to linearize, so expect less of it.
+    is little to linearize, so expect less of it and try it last. Decay that is there already is
+    raised, up to 1e-2; from there on bound the weights.
     3. Normalize around the layer, or within its recurrence (recurrent batch normalization); keep
-    it if it helps.
+    it if it helps. Where the network normalizes already, this is left out.
     4. Residual connections, or independently recurrent units (IndRNN), change most and come last.
 
 ELI5
@@ -34,8 +35,13 @@ Sources
     - A: what to do 8
     - A: what to do 11
     - A: update
+    - A: weight constraints
     - Bengio, Simard & Frasconi 1994, Learning long-term dependencies with gradient descent is
       difficult
+    - Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural
+      networks
+    - Le, Jaitly & Hinton 2015, A simple way to initialize recurrent networks of rectified linear
+      units
     - Tallec & Ollivier 2018, Can recurrent neural networks warp time?
     - Li et al. 2018, Independently recurrent neural network (IndRNN)
 """
@@ -45,7 +51,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnndiag.records import Confidence, LayerReport, Measured, Severity
+from rnndiag.records import Confidence, LayerReport, LayerSettings, Measured, Report, Severity
 from rnndiag.rules._advice import start_with_memory, stretch_memory
 from rnndiag.rules._doubts import by_pulse, seeds_differ
 from rnndiag.rules.base import Cut, Fired, Lag, Rule, Thresholds, short
@@ -83,10 +89,12 @@ class _Sign:
 
 def check(
     layer: LayerReport,
+    report: Report,
     span: GradientSpan,
     lyapunov: Lyapunov | None,
     timescale: Timescale | None,
     norms: WeightNorms | None,
+    own: LayerSettings,
     lag: Lag | None,
     snippets: Snippets,
     cuts: Cuts,
@@ -117,8 +125,8 @@ def check(
         },
         measured=found.measured,
         advice=(
-            *start_with_memory(layer, span.timesteps, snippets),
-            *stretch_memory(norms, snippets),
+            *start_with_memory(layer, lag or span.timesteps, snippets),
+            *stretch_memory(layer, report, norms, own, snippets),
         ),
     )
 

@@ -45,6 +45,7 @@ from rnndiag.records import (
 )
 from rnndiag.rules._advice import clip
 from rnndiag.rules._cuts import ADAPTIVE_RATE, PLAIN_RATE, highest_rate
+from rnndiag.rules._decay_advice import columns, halved, two_digits
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
 
@@ -93,11 +94,13 @@ def check(
     return Fired(
         message=f"{_reason(growth, high, cut, cuts)}, and {_missing(own, settings)}",
         severity="note" if growth is None else "warning",
+        # Of a learning rate, made-up input spoils nothing.
+        rests_on="facts" if growth is None else None,
         confidence="high" if len(known) == len(bounds) else "medium",
         doubt=_unknown(own, settings),
         evidence=_evidence(settings, span, known[0].source),
         measured=_measured(growth, high),
-        advice=tuple(_advice(layer, norms, growth, settings, snippets)),
+        advice=tuple(_advice(layer, norms, growth, settings, own, snippets)),
     )
 
 
@@ -149,36 +152,32 @@ def _advice(
     norms: WeightNorms,
     growth: float | None,
     settings: Settings,
+    own: LayerSettings,
     snippets: Snippets,
 ) -> Iterator[Advice]:
     source = "A: what to do 6"
-    bound, why = _bound(layer, norms, growth)
-    yield step(
-        f"keep the norm of each column of kernel and recurrent kernel below {bound:g} ({why})",
-        source,
-        snippets.constraint(bound),
-    )
-    fit = decays.fitted(norms, decays.LARGEST)
-    yield step(
-        f"or with a lower learning rate, weight decay: {decays.written(fit.kernel)} on the kernel, "
-        f"{decays.written(fit.recurrent)} on the recurrent kernel ({fit.reason})",
-        source,
-        snippets.decay(fit.kernel, fit.recurrent, fit.bias),
-    )
+    if growth is not None:
+        yield halved(layer, norms, snippets, source=source, growing=True)
+    else:
+        yield _as_they_are(layer, norms, source, snippets)
+    fit = decays.next_decay(own, norms, start=decays.LARGEST)
+    if fit is not None:
+        yield step(
+            f"or with a lower learning rate, {'more ' if fit.raised else ''}weight decay: "
+            f"{fit.values} ({fit.reason})",
+            source,
+            snippets.decay(fit.kernel, fit.recurrent, fit.bias),
+        )
     yield clip(settings, snippets)
 
 
-def _bound(layer: LayerReport, norms: WeightNorms, growth: float | None) -> tuple[float, str]:
-    """As large as columns are now; where gradients grow, half of that for R, and at most 1.
-
-    A column of an orthogonal recurrent kernel has the norm 1.
-    """
-    recurrent = norms.rms_recurrent * (layer.hidden_size or 1) ** 0.5
-    if growth is not None:
-        return _short(min(recurrent / 2, 1.0)), f"the recurrent kernel's have {recurrent:.2g} now"
-    kernel = norms.rms_kernel * (layer.input_size or 1) ** 0.5
-    return _short(max(kernel, recurrent)), f"they have {kernel:.2g} and {recurrent:.2g} now"
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.2g}")
+def _as_they_are(layer: LayerReport, norms: WeightNorms, source: str, snippets: Snippets) -> Advice:
+    """A bound as large as columns are now, so that a high learning rate makes none larger."""
+    kernel, recurrent = columns(layer, norms)
+    bound = two_digits(max(kernel, recurrent))
+    return step(
+        f"keep the norm of each column of kernel and recurrent kernel below {bound:g} (they have "
+        f"{kernel:.2g} and {recurrent:.2g} now)",
+        source,
+        snippets.constraint(bound),
+    )

@@ -43,8 +43,8 @@ _NO_HISTORY = "without a history it is not known whether more regularization is 
 class Cuts(Thresholds):
     """From where on a history counts as overfitted."""
 
-    gap = Cut(0.1, "of the training loss", "own cut, as RNN601")
-    rise = Cut(0.05, "of the best validation loss", "own cut, as RNN601")
+    gap = Cut(0.1, "of the training loss", "own cut, as RNN601", least=0)
+    rise = Cut(0.05, "of the best validation loss", "own cut, as RNN601", least=0)
 
 
 def check(

@@ -194,9 +194,7 @@ def test_a_stack_is_put_in_the_order_in_which_it_fits(tmp_path: Path) -> None:
 
 
 def test_cells_of_one_class_stand_as_they_are_counted(tmp_path: Path) -> None:
-    held = {
-        f"layers/rnn/cell/cells/lstm_cell{k}": arrays(3, 3, 4, (12,)) for k in ("", "_1", "_2")
-    }
+    held = {f"layers/rnn/cell/cells/lstm_cell{k}": arrays(3, 3, 4, (12,)) for k in ("", "_1", "_2")}
     path = tree(tmp_path / "net.weights.h5", held)
     assert [own.name for own in diagnose(path).layers] == ["rnn"] * 3
     groups = [named.name.split("/")[4] for named in content(path).weights["rnn"][::3]]

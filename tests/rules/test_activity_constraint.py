@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rule_reports import fires, layer, quiet, report, skips
+from rule_settings import decayed, trained
 
 from rnndiag.records import LayerReport, LayerSettings, Report, Setting, Settings, Skipped
 from rnndiag.records import Surrounding as Around
@@ -70,3 +71,10 @@ def test_no_decay_is_offered_without_norms() -> None:
     assert len(found.advice) == len(with_norms.advice) - 1
     # 8 against 10: the nearest of 1, 2, 5 to 8e-5 is 1e-4 (log 8/5 = .47, log 10/8 = .22).
     assert "1e-4 on the kernel, 1e-4 on the recurrent kernel" in with_norms.advice[-1].text
+
+
+def test_decay_in_its_place_is_more_than_there_is() -> None:
+    found = fires(RULE, trained(decayed(1e-4, 1e-4, activity="L2 0.01")))
+    assert "in its place, more weight decay: 1e-3 on the kernel" in found.advice[-1].text
+    found = fires(RULE, trained(decayed(1e-2, 1e-2, activity="L2 0.01")))
+    assert found.advice[-1].source == "A: weight constraints"

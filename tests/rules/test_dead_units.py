@@ -66,7 +66,7 @@ def test_skipped_without_states() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"activation": "relu"}, {"activation": {"class_name": "LeakyReLU"}}, {"nonlinearity": "relu"}],
+    [{"activation": "relu"}, {"activation": {"class_name": "ReLU"}}, {"nonlinearity": "relu"}],
 )
 def test_relu_gets_another_activation_first(arguments: dict[str, Any]) -> None:
     made = dead(20, kind="SimpleRNN")
@@ -77,7 +77,8 @@ def test_relu_gets_another_activation_first(arguments: dict[str, Any]) -> None:
 
 
 def test_what_is_not_rectified_gets_a_gentler_start_first() -> None:
-    for arguments in ({}, {"activation": "tanh"}):
+    leaky = ("leaky_relu", {"class_name": "LeakyReLU"}, "prelu")
+    for arguments in ({}, *({"activation": own} for own in ("tanh", *leaky))):
         made = replace(dead(20), arguments={"class_name": "LSTM", "units": 100, **arguments})
         found = fires(RULE, report(made))
         assert "orthogonal" in found.advice[0].text

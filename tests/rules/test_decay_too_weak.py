@@ -68,15 +68,36 @@ def test_ten_times_the_decay_comes_next() -> None:
     assert "L2(1e-3)" in found.advice[1].snippet
 
 
-def test_the_larger_of_two_decays_is_raised() -> None:
-    found = fires(RULE, trained(decayed(1e-5, 1e-4), series=GROWING))
-    assert "1e-3 on the kernel, 1e-3 on the recurrent kernel" in found.advice[1].text
+def test_both_are_raised_in_proportion() -> None:
+    found = fires(RULE, trained(decayed(2e-4, 1e-3), series=GROWING))
+    assert "2e-3 on the kernel, 0.01 on the recurrent kernel" in found.advice[1].text
+    assert "2e-4 and 1e-3 now" in found.advice[1].text
+
+
+def test_only_the_matrix_that_stands_still_gets_more() -> None:
+    series = checkpoints((8, 7, 6), (10, 11, 12))
+    found = fires(RULE, trained(decayed(1e-4, 1e-4), series=series))
+    assert "1e-4 on the kernel, 1e-3 on the recurrent kernel" in found.advice[1].text
+    assert "kernel_regularizer=keras.regularizers.L2(1e-4)" in found.advice[1].snippet
+    assert "recurrent_regularizer=keras.regularizers.L2(1e-3)" in found.advice[1].snippet
+    assert "ten times" not in found.advice[1].text
+
+
+def test_decoupled_decay_may_go_further() -> None:
+    found = fires(RULE, trained(decayed(0.01, 0.01, penalty=False), series=GROWING))
+    assert "0.1 on the kernel, 0.1 on the recurrent kernel" in found.advice[1].text
+    found = fires(RULE, trained(decayed(1.0, 1.0, penalty=False), series=GROWING))
+    assert "more decay would be above 1" in found.advice[1].text
+    found = fires(RULE, trained(decayed(0.01, 0.01, penalty=True), series=GROWING))
+    assert "more decay would be above 0.01" in found.advice[1].text
 
 
 def test_above_the_documents_range_a_bound_comes_next() -> None:
     found = fires(RULE, trained(decayed(1e-2, 1e-2), series=GROWING))
-    # Columns of R: an RMS of .11 over √64 entries is .88, half of it .44.
-    assert "below 0.44" in found.advice[1].text
+    # Columns of R: an RMS of .11 over √64 entries is .88; of K .12 over √16 is .48.
+    assert "below 0.24 in the kernel (0.48 now) and 0.44 in the recurrent kernel (0.88 now)" in (
+        found.advice[1].text
+    )
     assert "MaxNorm(0.44)" in found.advice[1].snippet
 
 
@@ -128,7 +149,8 @@ def test_a_weight_at_the_cut_is_not_huge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("decay", "wanted"), [(1e-4, "else ten times as much: 1e-3"), (1e-2, "below 0.44")]
+    ("decay", "wanted"),
+    [(1e-4, "else more weight decay: 1e-3 on the kernel, 0 on"), (1e-2, "and 0.44 in")],
 )
 def test_against_a_huge_weight_more_decay_or_a_bound(decay: float, wanted: str) -> None:
     found = fires(RULE, huge(30.0, own=decayed(decay, 0.0)))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from rule_histories import known, of_layer
 from rule_reports import fires, layer, quiet, report, skips
+from rule_settings import decayed, trained
 
 from rnndiag.records import LayerReport, Measured, Report, Settings
 
@@ -32,6 +33,14 @@ def test_fires_on_one_layer_under_strong_decay() -> None:
     assert found.message == (
         "lstm is the only recurrent layer, under a recurrent decay of 1e-3, no less than 1e-3"
     )
+
+
+def test_decoupled_decay_counts_from_a_tenth_on() -> None:
+    made = trained(decayed(0.01, 0.01, 0.01, penalty=False))
+    quiet(RULE, made)
+    found = fires(RULE, trained(decayed(0.1, 0.1, 0.1, penalty=False)))
+    assert found.message.endswith("a recurrent decay of 0.1, no less than 0.1")
+    fires(RULE, trained(decayed(0.01, 0.01, 0.01, penalty=True)))
 
 
 def test_a_second_layer_then_less_decay() -> None:

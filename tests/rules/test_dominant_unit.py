@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from rule_reports import HEALTHY, fires, layer, quiet, report, skips
+from rule_settings import decayed, trained
 
 from rnndiag.records import LayerReport, LayerSettings, Measured, Setting, Settings, Skipped
 
@@ -83,7 +84,20 @@ def test_the_next_rate_of_recurrent_dropout(known: float | None, rate: float) ->
     assert first.source == "A: what to do 3"
 
 
-def test_no_more_dropout_than_the_ladder_has() -> None:
-    own = LayerSettings(recurrent_dropout=Setting(value=0.5, source="config"))
+@pytest.mark.parametrize("rate", [0.3, 0.5])
+def test_no_more_dropout_than_the_ladder_has(rate: float) -> None:
+    own = LayerSettings(recurrent_dropout=Setting(value=rate, source="config"))
     found = fires(RULE, report(narrow(2.0), settings=Settings(layers={"lstm": own})))
     assert "weight decay" in found.advice[0].text
+
+
+def test_decay_goes_on_from_what_there_is() -> None:
+    made = trained(decayed(1e-3, 2e-4), narrow(2.0))
+    assert any(
+        step.text.startswith("more weight decay: 0.01 on the kernel, 2e-3 on the recurrent kernel")
+        for step in fires(RULE, made).advice
+    )
+    bounded = fires(RULE, trained(decayed(0.01, 0.01), narrow(2.0)))
+    assert not any("weight decay" in step.text for step in bounded.advice)
+    # Columns: .12·√16 = .48 in K and .11·√64 = .88 in R.
+    assert any("below 0.24 in the kernel (0.48 now)" in step.text for step in bounded.advice)

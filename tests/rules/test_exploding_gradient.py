@@ -5,10 +5,20 @@ from dataclasses import replace
 
 import pytest
 from rule_reports import HEALTHY, fires, layer, norms, quiet, report, skips, span, synthetic
+from rule_settings import decayed
+from rule_settings import trained as with_settings
 
 from rnndiag import decays
 from rnndiag.measurements.lyapunov import Lyapunov
-from rnndiag.records import Finding, LayerSettings, Measured, Setting, Settings, Skipped
+from rnndiag.records import (
+    Finding,
+    LayerSettings,
+    Measured,
+    Setting,
+    Settings,
+    Skipped,
+    Surrounding,
+)
 
 RULE = "RNN102"
 
@@ -138,29 +148,58 @@ def test_a_bound_at_high_learning_rates_and_decay_at_low_ones() -> None:
     made = layer(measurements=growing(20))
     adam = {"optimizer": Setting(value="Adam", source="config")}
     high = texts(fires(RULE, report(made, settings=trained(0.02, **adam))))
-    # 64 rows of RMS 0.11 make columns of norm 0.88; half of that.
+    # 64 rows of RMS 0.11 make columns of norm 0.88, 16 of 0.12 such of 0.48; half of that.
     assert "at a learning rate of 0.02" in high
-    assert "below 0.44" in high
+    assert "below 0.24 in the kernel" in high
+    assert "0.44 in the recurrent kernel" in high
     assert "weight decay" not in high
     # The cuts of RNN411: three times Adam's default, ten times Keras's for SGD.
     for rate, known in ((0.003, adam), (0.1, {})):
         low = texts(fires(RULE, report(made, settings=trained(rate, **known))))
         assert "column" not in low
-        assert "higher weight decay" in low
+        assert "weight decay: 1e-3" in low
         high = texts(fires(RULE, report(made, settings=trained(1.01 * rate, **known))))
         assert "column" in high
         assert "weight decay" not in high
     unknown = texts(fires(RULE, report(made)))
     assert "column" in unknown
-    assert "higher weight decay" in unknown
+    assert "weight decay: 1e-3" in unknown
 
 
 def test_columns_are_bounded_at_one_at_most() -> None:
     large = {**growing(20), "weight_norms": norms(rms_recurrent=2.5)}
-    assert "below 1 " in texts(fires(RULE, report(layer(measurements=large))))
+    found = fires(RULE, report(layer(measurements=large)))
+    assert "and 1 in the recurrent kernel (20 now)" in texts(found)
+    assert "MaxNorm(1)" in found.advice[2].snippet
 
 
-@pytest.mark.parametrize(("now", "advised"), [(1e-6, 1e-3), (2e-4, 2e-3), (1e-2, 1e-2)])
+def test_the_kernel_is_bounded_by_its_own_columns() -> None:
+    # Columns of K: 2·√16 = 8, of R .88; lines have one bound, which cuts neither below its half.
+    large = {**growing(20), "weight_norms": norms(rms_kernel=2.0)}
+    found = fires(RULE, report(layer(measurements=large)))
+    assert "below 4 in the kernel (8 now) and 0.44 in the recurrent kernel (0.88 now)" in texts(
+        found
+    )
+    assert "MaxNorm(4)" in found.advice[2].snippet
+
+
+def test_decay_at_the_end_of_its_range_gives_way_to_a_bound() -> None:
+    own = decayed(0.01, 0.01)
+    found = texts(
+        fires(RULE, with_settings(own, layer(measurements=growing(20)), learning_rate=1e-3))
+    )
+    assert "weight decay" not in found
+    assert "keep the norm of each column below" in found
+
+
+def test_no_normalization_where_there_is_some() -> None:
+    norm = Surrounding(name="norm", kind="LayerNormalization")
+    made = layer(measurements=growing(20))
+    assert "normalization" in texts(fires(RULE, report(made)))
+    assert "normalization" not in texts(fires(RULE, report(made, network=(norm,))))
+
+
+@pytest.mark.parametrize(("now", "advised"), [(1e-6, 1e-3), (2e-4, 2e-3), (5e-3, 1e-2)])
 def test_higher_decay_is_ten_times_what_is_known(now: float, advised: float) -> None:
     own = LayerSettings(recurrent_decay=Setting(value=now, source="config"))
     known = Settings(layers={"lstm": own})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from rule_reports import HEALTHY, answers, fires, layer, norms, quiet, report, skips, synthetic
+from rule_settings import decayed, trained
 
 from rnndiag.records import Finding, InputScale, LayerReport, Measured, Skipped, Surrounding
 
@@ -46,11 +47,16 @@ def test_quiet_on_a_healthy_layer() -> None:
     quiet(RULE, report())
 
 
-def test_few_units_get_a_note() -> None:
-    for units, severity in ((15, "note"), (16, "error")):
+def test_in_few_units_it_counts_for_less() -> None:
+    for units, severity in ((15, "warning"), (16, "error")):
         found = fires(RULE, report(replace(extreme(0.6), hidden_size=units)))
         assert found.severity == severity
     assert found.capped is None
+    for units, severity in ((15, "note"), (16, "warning")):
+        found = fires(RULE, report(replace(extreme(0.2), hidden_size=units)))
+        assert found.severity == severity
+    found = fires(RULE, report(replace(extreme(0.6), hidden_size=5)))
+    assert found.capped == "error by the numbers, but of 5 units alone"
     found = fires(RULE, synthetic(report(replace(extreme(0.2), hidden_size=5))))
     assert found.severity == "note"
     assert found.capped == "warning by the numbers, but of 5 units alone"
@@ -92,6 +98,23 @@ def test_decays_are_fitted_to_the_kernels() -> None:
     first = fires(RULE, report(extreme(0.3, **budget))).advice[0]
     # ‖K‖ is a fifth of ‖R‖ = 10.
     assert "2e-5 on the kernel, 1e-4 on the recurrent kernel" in first.text
+
+
+def test_decay_goes_on_from_what_there_is() -> None:
+    first = fires(RULE, trained(decayed(1e-4, 1e-4), extreme(0.3))).advice
+    assert any("more weight decay: 1e-3 on the kernel" in step.text for step in first)
+    bounded = fires(RULE, trained(decayed(0.01, 0.01), extreme(0.3))).advice
+    assert "A: weight constraints" in [step.source for step in bounded]
+    assert not any("weight decay" in step.text for step in bounded)
+
+
+def test_no_normalization_where_there_is_some() -> None:
+    norm = Surrounding(name="norm", kind="LayerNormalization")
+    for index in (0, 1):
+        made = replace(extreme(0.3), index=index)
+        assert any("normalize" in step.text for step in fires(RULE, report(made)).advice)
+        found = fires(RULE, report(made, network=(norm,)))
+        assert not any("normalize" in step.text for step in found.advice)
 
 
 def test_what_the_inputs_reach_is_said() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from rule_reports import HEALTHY, fires, layer, norms, quiet, report, skips, span, synthetic
+from rule_settings import decayed, trained
 
 from rnndiag.measurements.lyapunov import Lyapunov
 from rnndiag.records import LayerReport, Measured, Skipped
@@ -119,3 +120,12 @@ def test_a_second_sign_is_as_sure_as_the_wiring_it_was_seen_with() -> None:
     # The ratio alone takes no probe.
     alone = replace(report(uneven(5.0)), probe=assumed.probe)
     assert (fires(RULE, alone).severity, fires(RULE, alone).confidence) == ("warning", "high")
+
+
+def test_of_known_decays_that_of_the_larger_weights_is_raised() -> None:
+    found = fires(RULE, trained(decayed(1e-4, 1e-4), uneven(5.0)))
+    assert "1e-4 on the kernel, 1e-3 on the recurrent kernel (1e-4 and 1e-4" in found.advice[0].text
+    found = fires(RULE, trained(decayed(1e-4, 1e-4), uneven(0.2)))
+    assert "1e-3 on the kernel, 1e-4 on the recurrent kernel (1e-4 and 1e-4" in found.advice[0].text
+    found = fires(RULE, trained(decayed(1e-4, 1e-2), uneven(5.0)))
+    assert found.advice[0].source == "A: weight constraints"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rule_reports import fires, layer, quiet, report, skips, span, synthetic
+from rule_settings import decayed, trained
 
 from rnndiag.measurements.lyapunov import Lyapunov
 from rnndiag.measurements.timescale import Timescale
-from rnndiag.records import LayerReport, Measured, Skipped
+from rnndiag.records import LayerReport, Measured, Skipped, Surrounding
 
 RULE = "RNN103"
 
@@ -147,3 +150,11 @@ def test_a_strided_convolution_for_long_sequences(
 def test_no_convolution_for_a_thousand_steps() -> None:
     found = fires(RULE, report(reaching(60, 1000)), lag=100)
     assert not [step for step in found.advice if step.source == "A: tip 2"]
+
+
+def test_decay_that_is_there_and_normalization_that_is_there() -> None:
+    norm = Surrounding(name="norm", kind="LayerNormalization")
+    made = replace(trained(decayed(1e-3, 1e-3), reaching(59)), network=(norm,))
+    texts = [step.text for step in fires(RULE, made, lag=60).advice]
+    assert any("more decay on the recurrent kernel: 0.01" in text for text in texts)
+    assert not any("normalize" in text for text in texts)

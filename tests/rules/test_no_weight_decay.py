@@ -88,3 +88,13 @@ def test_without_a_baseline_nothing_is_to_be_pasted() -> None:
     kernel, recurrent = fires(RULE, trained(decayed(0.0, 0.0)), trials).advice
     assert "no trial is without kernel decay yet" in kernel.text
     assert recurrent.snippet == ""
+
+
+def test_a_decay_that_is_there_stays() -> None:
+    found = fires(RULE, trained(decayed(5e-3, 0.0)))
+    assert found.message == "no weight decay on the recurrent kernel"
+    assert (
+        "5e-3 on the kernel and 1e-4 on the recurrent kernel (5e-3 and 0 now"
+        in found.advice[0].text
+    )
+    assert "where there was none: 5e-3 and 1e-3" in found.advice[1].text

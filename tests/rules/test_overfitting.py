@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from rule_histories import history, known, of_layer, trained
-from rule_reports import fires, layer, quiet, report, skips
+from rule_reports import fires, layer, norms, quiet, report, skips
 
 from rnndiag.records import Finding, Measured, Settings
 
@@ -116,9 +116,10 @@ def test_skipped_where_too_little_came_before_the_checkpoint() -> None:
 def test_the_steps_are_those_of_the_document_in_its_order() -> None:
     said = texts(fires(RULE, trained((1.0, 0.5, 0.4), RISING)))
     assert said.splitlines() == [
-        "recurrent dropout of 0.2; if that helps 0.4 then 0.5",
+        "recurrent dropout of 0.2; if that helps 0.4",
         "dropout of 0.3 between layers, up to 0.5",
-        "weight decay of 1e-4",
+        "weight decay: lstm/forward 1e-4 on the kernel, 1e-4 on the recurrent kernel (in "
+        "proportion to ‖K‖ = 8 and ‖R‖ = 10; the bias gets the smaller of the two)",
         "more training data",
         "a smaller network: 32 units instead of 64",
     ]
@@ -128,15 +129,30 @@ def test_known_regularization_gets_the_next_rung() -> None:
     settings = of_layer(recurrent_dropout=0.2, kernel_decay=1e-4, recurrent_decay=0.0)
     found = fires(RULE, trained((1.0, 0.5, 0.4), RISING, settings))
     assert "recurrent dropout of 0.4 (now 0.2); if that helps 0.5" in texts(found)
-    assert "weight decay of 1e-3 (now 1e-4)" in texts(found)
+    assert "more weight decay: lstm/forward 1e-3 on the kernel, 1e-4 on the recurrent" in texts(
+        found
+    )
+    # Lines would set one value for all matrices, which RNN402 warns of.
+    assert not found.advice[2].snippet
     assert "recurrent_dropout=0.4" in found.advice[0].snippet
 
 
 def test_nothing_is_said_beyond_the_last_rung() -> None:
-    settings = of_layer(recurrent_dropout=0.5, recurrent_decay=1e-3)
-    said = texts(fires(RULE, trained((1.0, 0.5, 0.4), RISING, settings)))
-    assert "recurrent dropout" not in said
-    assert "weight decay" not in said
+    # From 0.3, to which RNN407's ladder comes back from 0.4, nothing leads on.
+    for rate in (0.3, 0.5):
+        settings = of_layer(recurrent_dropout=rate, kernel_decay=1e-3, recurrent_decay=1e-3)
+        said = texts(fires(RULE, trained((1.0, 0.5, 0.4), RISING, settings)))
+        assert "recurrent dropout" not in said
+        assert "weight decay" not in said
+
+
+def test_each_layer_has_decays_by_its_own_norms() -> None:
+    small = layer(name="top", id="top", measurements={"weight_norms": norms(kernel=2.0)})
+    made = report(layer(), small, history=history((1.0, 0.5, 0.4), RISING))
+    said = texts(fires(RULE, made))
+    assert "lstm/forward 1e-4 on the kernel, 1e-4 on the recurrent kernel" in said
+    # ‖K‖ is a fifth of ‖R‖ = 10.
+    assert "top/forward 2e-5 on the kernel, 1e-4 on the recurrent kernel" in said
 
 
 def test_layers_of_unlike_width_get_no_one_width() -> None:

@@ -18,7 +18,7 @@ from rule_reports import (
 )
 
 from rnndiag.measurements.gate_activity import GateActivity
-from rnndiag.records import Finding, LayerReport, Measured, Skipped
+from rnndiag.records import Finding, LayerReport, Measured, Skipped, Surrounding
 
 RULE = "RNN203"
 
@@ -120,3 +120,10 @@ def test_no_decay_for_biases_that_are_not_there() -> None:
     found = fires(RULE, report(stuck(measurements={"weight_norms": norms(bias=None)}, input=0.5)))
     assert "A: what to do 9" not in sources(found)
     assert "A: weight decay 1" in sources(found)
+
+
+def test_no_normalization_where_there_is_some() -> None:
+    norm = Surrounding(name="norm", kind="LayerNormalization")
+    assert any("normalize" in step.text for step in fires(RULE, report(stuck(input=0.5))).advice)
+    found = fires(RULE, report(stuck(input=0.5), network=(norm,)))
+    assert not any("normalize" in step.text for step in found.advice)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 from rule_reports import fires, layer, quiet, report, skips, span, synthetic
+from rule_settings import decayed, trained
 
 from rnndiag.measurements.lyapunov import Lyapunov
 from rnndiag.measurements.timescale import Timescale
-from rnndiag.records import Measured, Skipped
+from rnndiag.records import Finding, LayerSettings, Measured, Skipped, Surrounding
 
 RULE = "RNN101"
 
@@ -111,3 +112,54 @@ def test_a_small_share_of_a_long_sequence_is_a_note() -> None:
     assert (found.severity, "5%" in found.message) == ("note", True)
     quiet(RULE, report(layer(measurements=reaching(11, 220))))
     quiet(RULE, report(layer(measurements=reaching(10, 220))), lag=100)
+
+
+def texts(found: Finding) -> list[str]:
+    return [step.text for step in found.advice]
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"),
+    [
+        (LayerSettings(), "decay the recurrent kernel: 1e-4, then ten times that"),
+        (decayed(0.0, 0.0), "decay the recurrent kernel: 1e-4, then ten times that"),
+        (decayed(1e-4, 1e-4), "more decay on the recurrent kernel: 1e-3 (1e-4 and 1e-4 now"),
+        (decayed(0.01, 5e-3), "more decay on the recurrent kernel: 0.01 (0.01 and 5e-3 now"),
+        (decayed(0.01, 0.01), "keep the norm of each column below 0.24 in the kernel"),
+    ],
+)
+def test_decay_goes_on_from_what_there_is(own: LayerSettings, wanted: str) -> None:
+    found = fires(RULE, trained(own, layer(measurements=reaching(2))))
+    assert texts(found)[1].startswith(wanted)
+
+
+def test_of_known_decays_only_the_recurrent_kernel_s_is_raised() -> None:
+    found = fires(RULE, trained(decayed(2e-4, 1e-4), layer(measurements=reaching(2))))
+    assert "kernel_regularizer=keras.regularizers.L2(2e-4)" in found.advice[1].snippet
+    assert "recurrent_regularizer=keras.regularizers.L2(1e-3)" in found.advice[1].snippet
+
+
+def test_biases_are_drawn_for_the_lag_where_one_is_given() -> None:
+    made = report(layer(measurements=reaching(2)))
+    assert "up to 100 steps" in texts(fires(RULE, made))[0]
+    assert "up to 40 steps" in texts(fires(RULE, made, lag=40))[0]
+
+
+def test_relu_is_promised_less_of_decay_and_gets_it_last() -> None:
+    own = {"class_name": "SimpleRNN", "units": 64, "recurrent_initializer": "orthogonal"}
+    rectified = layer("SimpleRNN", reaching(2), arguments={**own, "activation": "relu"})
+    said = texts(fires(RULE, report(rectified)))
+    assert "relu leaves little to linearize" in said[-1]
+    assert not any("expressive power" in text for text in said)
+    saturating = layer("SimpleRNN", reaching(2), arguments={**own, "activation": "tanh"})
+    said = texts(fires(RULE, report(saturating)))
+    assert "costs expressive power, which a second layer gives back" in said[0]
+
+
+def test_no_normalization_where_there_is_some() -> None:
+    norm = Surrounding(name="norm", kind="BatchNormalization")
+    made = layer(measurements=reaching(2))
+    assert any("normalize" in text for text in texts(fires(RULE, report(made))))
+    assert not any(
+        "normalize" in text for text in texts(fires(RULE, report(made, network=(norm,))))
+    )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rule_reports import fires, layer, norms, quiet, report, skips, span, synthetic
 
@@ -111,14 +113,36 @@ def test_the_bound_fits_the_weights() -> None:
     assert "MaxNorm(2" in found.advice[0].snippet
     growing = layer(measurements={**facts, "gradient_span": span(growth=20.0)})
     found = fires(RULE, report(growing, settings=trained().settings))
-    # Half of R's columns' 1.6.
-    assert "below 0.8 (the recurrent kernel's have 1.6 now)" in found.advice[0].text
+    # Half of each.
+    assert "below 1 in the kernel (2 now) and 0.8 in the recurrent kernel (1.6 now)" in (
+        found.advice[0].text
+    )
+    assert "MaxNorm(1)" in found.advice[0].snippet
 
 
 def test_a_bound_under_growth_is_no_more_than_an_orthogonal_matrix_has() -> None:
     facts = {"weight_norms": norms(rms_recurrent=0.5), "gradient_span": span(growth=20.0)}
     found = fires(RULE, report(layer(measurements=facts), settings=trained().settings))
-    assert "below 1 (" in found.advice[0].text
+    assert "and 1 in the recurrent kernel (4 now)" in found.advice[0].text
+
+
+def test_made_up_input_says_nothing_of_a_learning_rate() -> None:
+    found = fires(RULE, synthetic(trained(0.02)))
+    assert found.confidence == "high"
+    assert not any("--probe" in step.text for step in found.advice)
+    assert "--probe" in fires(RULE, synthetic(trained(growth=50.0))).advice[0].text
+
+
+def test_decay_beside_the_bound_is_more_than_there_is() -> None:
+    made = trained(0.02)
+    assert made.settings is not None
+    for decay, wanted in ((1e-3, "more weight decay: 0.01 on the kernel"), (1e-2, None)):
+        own = replace(made.settings.layers["lstm"], kernel_decay=said(decay))
+        own = replace(own, recurrent_decay=said(decay))
+        known = replace(made.settings, layers={"lstm": own})
+        texts = [step.text for step in fires(RULE, replace(made, settings=known)).advice]
+        assert any("weight decay" in text for text in texts) == (wanted is not None)
+        assert wanted is None or any(wanted in text for text in texts)
 
 
 def test_a_threshold_can_be_set() -> None:
