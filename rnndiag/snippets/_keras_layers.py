@@ -118,6 +118,9 @@ def arguments_of(layer: LayerReport) -> dict[str, Any]:
     if kind == "GRU" == own["class_name"] and "kernel_initializer" in own:
         # Keras before 2.1.3 knew, and stored, no other way.
         own.setdefault("reset_after", False)
+    if own.get("wrapper") == "Bidirectional":
+        # Keras makes the backward layer from the forward one, and turns it round itself.
+        own.pop("go_backwards", None)
     return {**own, "class_name": kind}
 
 

@@ -743,3 +743,15 @@ def test_snippets_fit_a_network_that_was_read_from_its_file(tmp_path: Path) -> N
     assert [made.name for made in values] == [own.name for own in model.layers]
     for made, own in zip(values, model.layers, strict=True):
         assert plain_config(made) == plain_config(own)
+
+
+def test_the_backward_half_is_written_as_the_layer_that_keras_turns_round() -> None:
+    sample = Path(__file__).parents[2] / "samples" / "brackets_bidirectional.h5"
+    report = diagnose(str(sample), Options(batch=2, seeds=1))
+    made = {
+        own.direction: snippets.for_(report, own).recurrent_dropout(0.2) for own in report.layers
+    }
+    assert made["forward"] == made["backward"]
+    rebuilt: Any = eval(made["backward"], {"keras": keras})
+    assert rebuilt(np.zeros((2, 8, 8), np.float32)).shape == (2, 40)
+    assert rebuilt.backward_layer.go_backwards
