@@ -13,6 +13,7 @@ TITLES = {
 
 SECTIONS = {
     "A": (
+        "opening",
         "how regularization works",
         "weight decay 1",
         "weight decay 2",
@@ -25,6 +26,7 @@ SECTIONS = {
         "activity constraints",
         *(f"what to do {number}" for number in range(1, 14)),
         "introspection",
+        "introspection code",
         "weight norm tracking",
         "bonus",
         "tip 1",
@@ -34,6 +36,7 @@ SECTIONS = {
         "update",
     ),
     "B": (
+        "5-year-old explanation",
         "core problem",
         "dropout",
         "normalization",

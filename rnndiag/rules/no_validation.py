@@ -20,6 +20,7 @@ ELI5
     nobody knows, you least of all. Let somebody listen who is not singing.
 
 Sources
+    - A: opening
     - B: insight 2
     - B: checklist
     - B: early stopping

@@ -29,6 +29,7 @@ ELI5
 Sources
     - B: tuning: overfits
     - B: core problem
+    - B: 5-year-old explanation
     - B: dropout
     - B: example 2
     - B: insight 1

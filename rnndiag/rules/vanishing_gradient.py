@@ -35,6 +35,7 @@ Sources
     - A: what to do 8
     - A: what to do 11
     - A: update
+    - A: introspection code
     - A: weight constraints
     - Bengio, Simard & Frasconi 1994, Learning long-term dependencies with gradient descent is
       difficult
