@@ -105,4 +105,6 @@ def _message(own: LayerSettings, value: float) -> str:
         return f"of recurrent dropout, {value:g} is the next to try"
     if not known.value:
         return f"no recurrent dropout; {value:g} is the next to try"
+    if known.value >= value:
+        return f"by the trials, recurrent dropout of {value:g} is the next to try"
     return f"recurrent dropout is {known.value:g}; {value:g} is the next to try"

@@ -415,3 +415,14 @@ def test_a_name_that_claims_gigabytes_is_not_read(tmp_path: Path) -> None:
     assert changed
     path.write_bytes(raw)
     assert peak_mib(path) < peak_mib(MODEL) + 40
+
+
+@pytest.mark.parametrize("length", [0, 0xFFFFFFF0])
+def test_attributes_that_claim_more_than_the_file_has(length: int, tmp_path: Path) -> None:
+    path = with_string(tmp_path / "w.h5")
+    raw = bytearray(path.read_bytes())
+    place = raw.index(struct.pack("<I", len("torch")), raw.index(b"backend\0") + 24)
+    struct.pack_into("<I", raw, place, max(length, 2 * len(raw)))
+    path.write_bytes(raw)
+    with pytest.raises(UnsafeCheckpoint, match="claims to be longer than the file"):
+        checkpoints.read(path)

@@ -19,6 +19,8 @@ _AXES = {
     "step": {"step", "steps", "iteration", "iterations", "iter", "batch", "global", "trainer"},
 }
 """What counts the training's progress, the coarser first, with the words of its columns."""
+_NUMBER = {"no", "nr", "number", "index", "id"}
+"""Words that may stand beside those: ``Epoch No``."""
 _DESCENDING_ROWS = 3
 """From so many on, falling epochs are the file's order and not as many restarts."""
 
@@ -67,7 +69,7 @@ def _axis(table: Table, columns: Columns) -> _Axis:
 
 def _counts(column: str, names: set[str]) -> bool:
     """Whether a column counts what `names` name: ``global_step``, but not ``step_seconds``."""
-    spoken = set(words(column)) - VALIDATION_OR_TRAIN
+    spoken = set(words(column)) - VALIDATION_OR_TRAIN - _NUMBER
     return bool(spoken) and spoken <= names
 
 

@@ -337,3 +337,9 @@ def test_samples(path: Path) -> None:
 
 def test_there_are_samples() -> None:
     assert len(SAMPLES) >= 8
+
+
+def test_an_epoch_column_by_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text("Epoch No,loss,val_loss\n1,3,4\n2,2,3\n", encoding="utf-8")
+    assert histories.read(path).epochs == (1.0, 2.0)
