@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from importlib import resources
@@ -443,7 +442,7 @@ def test_an_interrupted_call_does_not_look_like_findings(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(pipeline, "inspect", interrupt)
     result = advise(network(here / "model.pt"), "--output", "report.txt")

@@ -20,7 +20,7 @@ from rnndiag.records import TorchModule
 _SCRIPT = "__torch__."
 _MANGLED = re.compile(r"___torch_mangle_\d+\.")
 _DEEPEST = 100
-_MOST_ATTRIBUTES = 500_000
+_MOST_ATTRIBUTES = 100_000
 """Of all modules together: a pickle can hold one module, or one dictionary, in many places."""
 _LONGEST_PATH = 2000
 _LONGEST_TEXT = 200
