@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rnndiag.records import NamedArray
+from rnndiag.records import NamedArray, Shape
 
 _KINDS = {1: "SimpleRNN", 3: "GRU", 4: "LSTM"}
 """By the number of gates."""
@@ -40,24 +40,32 @@ def cell_of(arrays: Sequence[NamedArray], hint: str | None = None) -> Cell:
     if len(shapes) in (2, 3) and len(shapes[0]) in _CONVOLVED:
         reason = f"its arrays ({told}) are a convolution's, whose strides and padding are not told"
         return _unknown(_CONVOLVED[len(shapes[0])], reason)
-    if len(shapes) not in (2, 3) or any(len(shape) != 2 for shape in shapes[:2]):
+    found = _found(shapes)
+    if found is None or (hint in _KINDS.values() and not found.kind.endswith(str(hint))):
         return _unknown(hint or "RNN", f"its arrays ({told}) are no cell's that rnndiag knows")
+    return found
+
+
+def _found(shapes: Sequence[Shape]) -> Cell | None:
+    """The cell of a kernel, a recurrent kernel and perhaps a bias; None where they are none's."""
+    if len(shapes) not in (2, 3) or any(len(shape) != 2 for shape in shapes[:2]):
+        return None
     (features, width), (units, columns), *bias = shapes
     gates, rest = divmod(columns, units) if units else (0, 0)
-    biased = _bias_kinds(columns, gates)
-    fits = width == columns and not rest and gates in _KINDS and (not bias or bias[0] in biased)
-    kind = biased[bias[0]] if fits and bias else _KINDS.get(gates, "RNN")
-    if not fits or (hint in _KINDS.values() and not kind.endswith(str(hint))):
-        return _unknown(hint or "RNN", f"its arrays ({told}) are no cell's that rnndiag knows")
+    if width != columns or rest or gates not in _KINDS:
+        return None
+    kind = _bias_kinds(columns, gates).get(bias[0]) if bias else _KINDS[gates]
+    if kind is None:
+        return None
     config: dict[str, Any] = {"units": units, "use_bias": bool(bias)}
     if kind == "GRU" and bias:
         config["reset_after"] = len(bias[0]) == 2
     return Cell(kind=kind, config=config, input_size=features)
 
 
-def _bias_kinds(columns: int, gates: int) -> dict[tuple[int, ...], str]:
+def _bias_kinds(columns: int, gates: int) -> dict[Shape, str]:
     """The class that a bias of each shape belongs to; CuDNN's are twice as long."""
-    found: dict[tuple[int, ...], str] = {(columns,): _KINDS.get(gates, "")}
+    found: dict[Shape, str] = {(columns,): _KINDS.get(gates, "")}
     if gates == 3:
         found[2, columns] = "GRU"
     if gates in _CUDNN:

@@ -8,61 +8,43 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
+from hdf5_attacks import SECRET, external_link, external_storage, soft_link
 
 from rnndiag import checkpoints
 from rnndiag.errors import RnndiagError, UnsafeCheckpoint
 
 MODEL = Path(__file__).parents[1] / "data" / "keras" / "tf-keras-2.15" / "lstm_basic.h5"
 KERNEL = "model_weights/lstm/lstm/lstm_cell/kernel:0"
-SECRET = np.arange(5 * 32, dtype=np.float32).reshape(5, 32)
 
 
-def external_link(file: h5py.File, other: Path) -> None:
-    with h5py.File(other, "w") as source:
-        source["secret"] = SECRET
-    file[KERNEL] = h5py.ExternalLink(str(other), "/secret")
-
-
-def external_group(file: h5py.File, other: Path) -> None:
+def external_group(file: h5py.File, other: Path, kernel: str) -> None:
     with h5py.File(other, "w") as source:
         source["lstm_cell/kernel:0"] = SECRET
     del file["model_weights/lstm/lstm"]
     file["model_weights/lstm/lstm"] = h5py.ExternalLink(str(other), "/")
 
 
-def soft_link(file: h5py.File, other: Path) -> None:
-    file["elsewhere"] = SECRET
-    file[KERNEL] = h5py.SoftLink("/elsewhere")
-
-
-def external_storage(file: h5py.File, other: Path) -> None:
-    other.write_bytes(SECRET.tobytes())
-    storage = [(str(other), 0, h5py.h5f.UNLIMITED)]
-    file.create_dataset(KERNEL, shape=SECRET.shape, dtype="f4", external=storage)
-
-
-def virtual_dataset(file: h5py.File, other: Path) -> None:
+def virtual_dataset(file: h5py.File, other: Path, kernel: str) -> None:
     with h5py.File(other, "w") as source:
         source["secret"] = SECRET
     layout = h5py.VirtualLayout(shape=SECRET.shape, dtype="f4")
     layout[:] = h5py.VirtualSource(str(other), "secret", shape=SECRET.shape)
-    file.create_virtual_dataset(KERNEL, layout)
+    file.create_virtual_dataset(kernel, layout)
 
 
-def shape_bomb(file: h5py.File, other: Path) -> None:
-    file.create_dataset(KERNEL, shape=(1 << 21, 1 << 21), dtype="f4")
+def shape_bomb(file: h5py.File, other: Path, kernel: str) -> None:
+    file.create_dataset(kernel, shape=(1 << 21, 1 << 21), dtype="f4")
 
 
-def compressed_bomb(file: h5py.File, other: Path) -> None:
+def compressed_bomb(file: h5py.File, other: Path, kernel: str) -> None:
     shape = (1 << 20, 1 << 20)
-    file.create_dataset(KERNEL, shape=shape, dtype="f4", chunks=True, compression="gzip")
+    file.create_dataset(kernel, shape=shape, dtype="f4", chunks=True, compression="gzip")
 
 
-def absolute_name(file: h5py.File, other: Path) -> None:
+def absolute_name(file: h5py.File, other: Path, kernel: str) -> None:
     file["elsewhere"] = SECRET
-    file[KERNEL] = SECRET
+    file[kernel] = SECRET
     names = ["/elsewhere", *file["model_weights/lstm"].attrs["weight_names"][1:]]
     file["model_weights/lstm"].attrs["weight_names"] = names
 
@@ -81,13 +63,13 @@ def absolute_name(file: h5py.File, other: Path) -> None:
     ],
 )
 def test_what_is_not_in_the_file_is_refused(
-    tmp_path: Path, attack: Callable[[h5py.File, Path], None]
+    tmp_path: Path, attack: Callable[[h5py.File, Path, str], None]
 ) -> None:
     path = tmp_path / "model.h5"
     shutil.copy(MODEL, path)
     with h5py.File(path, "r+") as file:
         del file[KERNEL]
-        attack(file, tmp_path / "other")
+        attack(file, tmp_path / "other", KERNEL)
     with pytest.raises(UnsafeCheckpoint, match=r"model\.h5") as caught:
         checkpoints.read(path)
     assert caught.value.exit_code == 2
