@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rnndiag.checkpoints import _keras_architecture
-from rnndiag.checkpoints import _keras_package as package
-from rnndiag.checkpoints._keras_configs import Config, kind_of, layers_of
-from rnndiag.checkpoints._keras_contents import configured, unconfigured, untaken
-from rnndiag.checkpoints._keras_training import training_facts
-from rnndiag.checkpoints._keras_tree import Tree
-from rnndiag.checkpoints._keras_variables import optimizer
+from rnndiag.checkpoints._keras import architectures, package
+from rnndiag.checkpoints._keras.configs import Config, kind_of, layers_of
+from rnndiag.checkpoints._keras.contents import configured, unconfigured, untaken
+from rnndiag.checkpoints._keras.training import training_facts
+from rnndiag.checkpoints._keras.tree import Tree
+from rnndiag.checkpoints._keras.variables import optimizer
 from rnndiag.checkpoints.base import damaged, facts_of, has_architecture
 from rnndiag.records import Checkpoint, KerasModel, Writer
 
@@ -77,7 +76,7 @@ def _content(
         return model, untaken(tree)
     if kind_of(config) in _MODELS:
         raise damaged(tree.path, f"the configuration of {kind_of(config)} lists no layers")
-    layer = None if architecture is None else (architecture, _keras_architecture.read(architecture))
+    layer = None if architecture is None else (architecture, architectures.read(architecture))
     model, notes = unconfigured(tree, writer, layer)
     note = (
         f"{kind_of(config)} is a subclassed model: its wiring is Python code, and not in the file"

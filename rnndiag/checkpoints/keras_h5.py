@@ -15,18 +15,13 @@ from typing import Any
 
 import h5py
 
-from rnndiag.checkpoints import (
-    _keras_alone,
-    _keras_architecture,
-    _keras_sidecar,
-    _keras_updates,
-)
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened, strings, text
-from rnndiag.checkpoints._hdf5_text import check_strings
-from rnndiag.checkpoints._keras_configs import Config
-from rnndiag.checkpoints._keras_held import held_in_groups
-from rnndiag.checkpoints._keras_training import training_facts
-from rnndiag.checkpoints._keras_tree import holds_tree
+from rnndiag.checkpoints._hdf5.texts import check_strings
+from rnndiag.checkpoints._keras import alone, architectures, sidecar, updates
+from rnndiag.checkpoints._keras.configs import Config
+from rnndiag.checkpoints._keras.held import held_in_groups
+from rnndiag.checkpoints._keras.training import training_facts
+from rnndiag.checkpoints._keras.tree import holds_tree
 from rnndiag.checkpoints.base import damaged, facts_of, has_architecture, parse_json, sha256
 from rnndiag.errors import BadOption, UnsupportedCheckpoint
 from rnndiag.records import Checkpoint, KerasModel, NamedArray, Writer
@@ -84,7 +79,7 @@ def _read_model(path: Path, file: h5py.File) -> Checkpoint:
     read = _checkpoint(path, group, config, training, _writer(path, group, file.attrs))
     assert isinstance(read.content, KerasModel)
     arrays = [named for own in read.content.weights.values() for named in own]
-    known = _keras_updates.read(path, file, arrays, training)
+    known = updates.read(path, file, arrays, training)
     return replace(
         read,
         training=(*read.training, *known.facts),
@@ -97,12 +92,12 @@ def _read_model(path: Path, file: h5py.File) -> Checkpoint:
 def _read_weights(path: Path, file: h5py.File, architecture: Path | None) -> Checkpoint:
     """Weights alone, with the configuration that is given or lies beside them, or without any."""
     names = strings(file, "layer_names")
-    found = _keras_sidecar.find(path, names) if architecture is None else None
+    found = sidecar.find(path, names) if architecture is None else None
     if architecture is not None:
-        found = architecture, _keras_architecture.read(architecture)
-        if not _keras_architecture.is_model(found[1]):
+        found = architecture, architectures.read(architecture)
+        if not architectures.is_model(found[1]):
             return _alone(path, file, found)
-        if not _keras_sidecar.fits(found[1], names):
+        if not sidecar.fits(found[1], names):
             raise BadOption(
                 f"--architecture {architecture}: not of {path.name}, whose layers are "
                 f"{', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}",
@@ -110,9 +105,9 @@ def _read_weights(path: Path, file: h5py.File, architecture: Path | None) -> Che
             )
     if found is None:
         return _alone(path, file, None)
-    sidecar, config = found
+    source, config = found
     done = _checkpoint(path, file, config, {}, _writer(path, file, config))
-    return replace(done, format="keras-h5-weights", notes=(f"architecture from {sidecar.name}",))
+    return replace(done, format="keras-h5-weights", notes=(f"architecture from {source.name}",))
 
 
 def _alone(path: Path, file: h5py.File, layer: tuple[Path, Config] | None) -> Checkpoint:
@@ -122,9 +117,9 @@ def _alone(path: Path, file: h5py.File, layer: tuple[Path, Config] | None) -> Ch
     assert isinstance(done.content, KerasModel)
     held = held_in_groups(done.content.weights)
     if layer is None:
-        model, notes = _keras_alone.understood(held, writer)
+        model, notes = alone.understood(held, writer)
     else:
-        model, notes = _keras_alone.understood_as(held, writer, layer[1], layer[0])
+        model, notes = alone.understood_as(held, writer, layer[1], layer[0])
     return replace(done, format="keras-h5-weights", content=model, notes=notes)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rnndiag.checkpoints import _keras_architecture, _keras_contents, _keras_sidecar
-from rnndiag.checkpoints._keras_alone import Understood
-from rnndiag.checkpoints._keras_configs import Config
-from rnndiag.checkpoints._keras_training import training_facts
-from rnndiag.checkpoints._keras_tree import Tree, holds_tree, opened_tree
-from rnndiag.checkpoints._keras_variables import optimizer
+from rnndiag.checkpoints._keras import architectures, contents, sidecar
+from rnndiag.checkpoints._keras.alone import Understood
+from rnndiag.checkpoints._keras.configs import Config
+from rnndiag.checkpoints._keras.training import training_facts
+from rnndiag.checkpoints._keras.tree import Tree, holds_tree, opened_tree
+from rnndiag.checkpoints._keras.variables import optimizer
 from rnndiag.checkpoints.base import facts_of, sha256
 from rnndiag.errors import BadOption
 from rnndiag.records import Checkpoint, Writer
@@ -63,20 +63,20 @@ def _read(path: Path, architecture: Path | None) -> Checkpoint:
 def _understood(tree: Tree, architecture: Path | None) -> tuple[Writer, Understood]:
     unknown = Writer(framework="keras")
     if architecture is not None:
-        config = _keras_architecture.read(architecture)
-        if not _keras_architecture.is_model(config):
-            return unknown, _keras_contents.unconfigured(tree, unknown, (architecture, config))
+        config = architectures.read(architecture)
+        if not architectures.is_model(config):
+            return unknown, contents.unconfigured(tree, unknown, (architecture, config))
         return _modelled(tree, config, architecture)
-    own = _keras_sidecar.beside(tree.path)
-    if own is not None and _keras_architecture.is_model(own[1]):
+    own = sidecar.beside(tree.path)
+    if own is not None and architectures.is_model(own[1]):
         return _modelled(tree, own[1], own[0])
-    return unknown, _keras_contents.unconfigured(tree, unknown)
+    return unknown, contents.unconfigured(tree, unknown)
 
 
 def _modelled(tree: Tree, config: Config, source: Path) -> tuple[Writer, Understood]:
     """The whole model; raises `BadOption` where the file holds arrays of another."""
-    model = _keras_contents.configured(tree, config)
-    left = _keras_contents.untaken(tree)
+    model = contents.configured(tree, config)
+    left = contents.untaken(tree)
     if left or tree.container(tree.root) is None:
         raise BadOption(
             f"{source} is not the architecture of {tree.path.name}: "

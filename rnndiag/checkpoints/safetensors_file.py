@@ -11,7 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rnndiag.checkpoints._torch_tensors import lazy_state_dict
+from rnndiag.checkpoints._torch.tensors import lazy_state_dict
 from rnndiag.checkpoints.base import damaged, sha256
 from rnndiag.records import Checkpoint, Writer
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnndiag.checkpoints._pickle_objects import shown
-from rnndiag.checkpoints._torch_load import load, refusing
-from rnndiag.checkpoints._torch_modules import is_module
-from rnndiag.checkpoints._torch_state import find_model, state_dict
-from rnndiag.checkpoints._torch_training import trained, training_facts
+from rnndiag.checkpoints._pickles.objects import shown
+from rnndiag.checkpoints._torch.load import load, refusing
+from rnndiag.checkpoints._torch.modules import is_module
+from rnndiag.checkpoints._torch.state import find_model, state_dict
+from rnndiag.checkpoints._torch.training import trained, training_facts
 from rnndiag.checkpoints.base import BROKEN_ZIP, facts_of, sha256
 from rnndiag.records import Checkpoint, TrainingFact, Writer
 

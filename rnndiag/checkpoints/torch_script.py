@@ -5,12 +5,12 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from rnndiag.checkpoints._pickle_objects import StandIn
-from rnndiag.checkpoints._torch_load import refusing
-from rnndiag.checkpoints._torch_modules import tree_of
-from rnndiag.checkpoints._torch_rebuild import Tensors
-from rnndiag.checkpoints._torch_state import find_model, state_dict
-from rnndiag.checkpoints._torch_zip import TorchArchive
+from rnndiag.checkpoints._pickles.objects import StandIn
+from rnndiag.checkpoints._torch.load import refusing
+from rnndiag.checkpoints._torch.modules import tree_of
+from rnndiag.checkpoints._torch.rebuild import Tensors
+from rnndiag.checkpoints._torch.state import find_model, state_dict
+from rnndiag.checkpoints._torch.zip import TorchArchive
 from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
 from rnndiag.errors import UnsupportedCheckpoint
 from rnndiag.records import Checkpoint, Writer

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from rnndiag import checkpoints
-from rnndiag.checkpoints import _keras_updates
-from rnndiag.checkpoints._keras_training import training_facts
+from rnndiag.checkpoints._keras import updates
+from rnndiag.checkpoints._keras.training import training_facts
 from rnndiag.errors import UnreadableCheckpoint
 from rnndiag.records import NO_OPTIMIZER, Array, Checkpoint, KerasModel, NamedArray
 
@@ -216,7 +216,7 @@ def test_a_moment_is_of_the_one_array_of_its_name_and_shape(
             group[f"adam/a_b_{moment}"] = np.ones(3, np.float32)
         names = ["adam/iteration", "adam/a_b_momentum", "adam/a_b_velocity"]
         group.attrs["weight_names"] = names
-        known = _keras_updates.read(tmp_path / "net.h5", file, arrays, {"optimizer_config": config})
+        known = updates.read(tmp_path / "net.h5", file, arrays, {"optimizer_config": config})
     assert list(known.updates) == matched
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from rnndiag import checkpoints
-from rnndiag.checkpoints import _torch_updates
+from rnndiag.checkpoints._torch import updates
 from rnndiag.records import NO_OPTIMIZER, Checkpoint
 
 
@@ -176,7 +176,7 @@ def test_steps_are_computed_when_they_are_asked_for(
     trained(net, optimizer, 1)
     state = optimizer.state_dict()
     asked: list[int] = []
-    monkeypatch.setattr(_torch_updates, "rms", lambda array: float(asked.append(array.size) or 1))
+    monkeypatch.setattr(updates, "rms", lambda array: float(asked.append(array.size) or 1))
     checkpoint = read(tmp_path, {"model": net.state_dict(), "optimizer": state})
     assert asked == []
     first = checkpoint.updates["weight_ih_l0"]

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rnndiag import pipeline
-from rnndiag.checkpoints._torch_tensors import LazyArrays
+from rnndiag.checkpoints._torch.tensors import LazyArrays
 from rnndiag.records import Options, Shape
 
 OPTIONS = Options(device="cpu", seeds=1, batch=2, timesteps=4)

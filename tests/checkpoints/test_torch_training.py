@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from rnndiag import checkpoints
-from rnndiag.checkpoints._torch_training import training_facts
+from rnndiag.checkpoints._torch.training import training_facts
 from rnndiag.checkpoints.base import facts_of
 from rnndiag.records import Checkpoint
 

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnndiag.checkpoints._pickle_known import plain
-from rnndiag.checkpoints._pickle_machine import Known, Machine
-from rnndiag.checkpoints._pickle_objects import BrokenPickle, Global, HugePickle, StandIn, shown
+from rnndiag.checkpoints._pickles.known import plain
+from rnndiag.checkpoints._pickles.machine import Known, Machine
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, Global, HugePickle, StandIn, shown
 
 _TENSOR_BYTES = 1000
 """Memory that a tensor takes beside its numbers."""

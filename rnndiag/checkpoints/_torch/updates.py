@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnndiag.checkpoints._torch_matching import Matched
-from rnndiag.checkpoints._torch_optimizers import Slot
+from rnndiag.checkpoints._torch.matching import Matched
+from rnndiag.checkpoints._torch.optimizers import Slot
 from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Sizes, rms
 from rnndiag.records import Array, ParameterUpdate
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
-from rnndiag.checkpoints._pickle_objects import BrokenPickle, StandIn, shown
-from rnndiag.checkpoints._torch_tensors import is_weight
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, StandIn, shown
+from rnndiag.checkpoints._torch.tensors import is_weight
 from rnndiag.records import TorchModule
 
 _SCRIPT = "__torch__."

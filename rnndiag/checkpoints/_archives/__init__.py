@@ -15,7 +15,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from rnndiag.checkpoints._tar_members import TarStream, TooLong
+from rnndiag.checkpoints._archives.tar_members import TarStream, TooLong
 from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint, UnsafeCheckpoint
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import h5py
 
-from rnndiag.checkpoints._keras_configs import (
+from rnndiag.checkpoints._keras.configs import (
     Config,
     cells_of,
     inner_of,
@@ -17,7 +17,7 @@ from rnndiag.checkpoints._keras_configs import (
     name_of,
     own_of,
 )
-from rnndiag.checkpoints._keras_tree import Tree
+from rnndiag.checkpoints._keras.tree import Tree
 from rnndiag.records import NamedArray
 
 Arrays = tuple[NamedArray, ...]

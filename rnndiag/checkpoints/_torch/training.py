@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from rnndiag.checkpoints import _torch_optimizers
-from rnndiag.checkpoints._torch_matching import Matched, is_recurrent, match
-from rnndiag.checkpoints._torch_optimizers import Optimizer, groups_of, kind_of
-from rnndiag.checkpoints._torch_updates import updates
+from rnndiag.checkpoints._torch import optimizers as known
+from rnndiag.checkpoints._torch.matching import Matched, is_recurrent, match
+from rnndiag.checkpoints._torch.optimizers import Optimizer, groups_of, kind_of
+from rnndiag.checkpoints._torch.updates import updates
 from rnndiag.checkpoints._updates import Trained
 from rnndiag.records import TrainingFact
 
@@ -37,7 +37,7 @@ Facts = Iterator[TrainingFact]
 def trained(content: Any, tensors: Mapping[str, Tensor]) -> Trained:
     """Match the optimizers of a file with the model's tensors, as far as that is certain."""
     try:
-        optimizers = tuple(_torch_optimizers.find(content))
+        optimizers = tuple(known.find(content))
         matched = match(optimizers, tensors)
     except Exception as error:  # whatever odd types raise; the weights are good without it
         return Trained(notes=(f"optimizer state not understood: {type(error).__name__}: {error}",))

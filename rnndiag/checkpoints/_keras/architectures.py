@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rnndiag.checkpoints._keras_configs import Config, layers_of
+from rnndiag.checkpoints._keras.configs import Config, layers_of
 from rnndiag.errors import BadOption
 
 _LARGEST = 16 << 20

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from rnndiag.checkpoints._pickle_machine import Known
-from rnndiag.checkpoints._pickle_objects import BrokenPickle, Global, StandIn, as_key
+from rnndiag.checkpoints._pickles.machine import Known
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, Global, StandIn, as_key
 
 _ENTRY = 100
 _FORMATS = {

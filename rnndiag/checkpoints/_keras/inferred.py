@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rnndiag.checkpoints._keras_cells import Cell, cell_of
+from rnndiag.checkpoints._keras.cells import Cell, cell_of
 from rnndiag.records import KerasModel, NamedArray
 
 Config = Mapping[str, Any]

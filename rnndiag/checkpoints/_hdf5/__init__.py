@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from rnndiag.checkpoints._hdf5_heaps import check_heaps
+from rnndiag.checkpoints._hdf5.heaps import check_heaps
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
 from rnndiag.records import Array

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag import dialects
-from rnndiag.checkpoints._keras_configs import cells_of, inner_of, kind_of, own_of
-from rnndiag.checkpoints._keras_inferred import Held, Inferred, infer, isolated, unique
+from rnndiag.checkpoints._keras.configs import cells_of, inner_of, kind_of, own_of
+from rnndiag.checkpoints._keras.inferred import Held, Inferred, infer, isolated, unique
 from rnndiag.errors import BadOption
 from rnndiag.records import KerasModel, Writer
 

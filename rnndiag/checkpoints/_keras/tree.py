@@ -17,7 +17,7 @@ from typing import BinaryIO
 import h5py
 
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened
-from rnndiag.checkpoints._hdf5_text import short_text
+from rnndiag.checkpoints._hdf5.texts import short_text
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
 from rnndiag.records import NamedArray

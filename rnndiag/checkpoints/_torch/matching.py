@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from rnndiag.checkpoints._torch_optimizers import Optimizer, Slot
+from rnndiag.checkpoints._torch.optimizers import Optimizer, Slot
 from rnndiag.records import Shape
 
 _NOT_TRAINED = re.compile(r"(^|[._])(running_mean|running_var|num_batches_tracked|mask)$")

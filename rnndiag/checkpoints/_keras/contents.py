@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rnndiag.checkpoints import _keras_alone
-from rnndiag.checkpoints._keras_alone import Understood
-from rnndiag.checkpoints._keras_configs import Config, layers_of, name_of, own_of
-from rnndiag.checkpoints._keras_held import held_in_tree
-from rnndiag.checkpoints._keras_paths import by_layer
-from rnndiag.checkpoints._keras_tree import Tree
+from rnndiag.checkpoints._keras import alone
+from rnndiag.checkpoints._keras.alone import Understood
+from rnndiag.checkpoints._keras.configs import Config, layers_of, name_of, own_of
+from rnndiag.checkpoints._keras.held import held_in_tree
+from rnndiag.checkpoints._keras.paths import by_layer
+from rnndiag.checkpoints._keras.tree import Tree
 from rnndiag.records import KerasModel, Writer
 
 _SHOWN = 4
@@ -32,8 +32,8 @@ def unconfigured(
     """
     held = held_in_tree(tree)
     if layer is None:
-        return _keras_alone.understood(held, writer)
-    return _keras_alone.understood_as(held, writer, layer[1], layer[0])
+        return alone.understood(held, writer)
+    return alone.understood_as(held, writer, layer[1], layer[0])
 
 
 def untaken(tree: Tree) -> tuple[str, ...]:

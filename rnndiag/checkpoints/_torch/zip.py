@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from rnndiag.checkpoints import _zip_members
-from rnndiag.checkpoints._pickle_objects import BrokenPickle, shown
-from rnndiag.checkpoints._torch_rebuild import Storage, Tensors
+from rnndiag.checkpoints._archives import zip_members
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, shown
+from rnndiag.checkpoints._torch.rebuild import Storage, Tensors
 from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
 from rnndiag.errors import UnsafeCheckpoint
 
@@ -85,7 +85,7 @@ class TorchArchive:
     def _located(self, info: zipfile.ZipInfo) -> tuple[mmap.mmap | bytearray, int]:
         """What holds the content of a member, and where it begins."""
         if info.compress_type != zipfile.ZIP_STORED:
-            return bytearray(_zip_members.read(self._path, info.filename).getbuffer()), 0
+            return bytearray(zip_members.read(self._path, info.filename).getbuffer()), 0
         if not 0 <= info.header_offset <= len(self._content) - _LOCAL_HEADER.size:
             raise BrokenPickle("a record is placed outside the file")
         name, extra = _LOCAL_HEADER.unpack_from(self._content, info.header_offset)

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor
 
-from rnndiag.checkpoints._pickle_objects import StandIn, shown
-from rnndiag.checkpoints._torch_modules import is_module, tree_of
-from rnndiag.checkpoints._torch_tensors import aligned, is_weight, lazy_state_dict
+from rnndiag.checkpoints._pickles.objects import StandIn, shown
+from rnndiag.checkpoints._torch.modules import is_module, tree_of
+from rnndiag.checkpoints._torch.tensors import aligned, is_weight, lazy_state_dict
 from rnndiag.errors import UnsupportedCheckpoint
 from rnndiag.records import StateDict, TorchModule
 

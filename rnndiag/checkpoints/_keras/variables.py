@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rnndiag import dialects
-from rnndiag.checkpoints._keras_training import optimizer_of
-from rnndiag.checkpoints._keras_tree import Tree
-from rnndiag.checkpoints._keras_updates import adam_step
+from rnndiag.checkpoints._keras.training import optimizer_of
+from rnndiag.checkpoints._keras.tree import Tree
+from rnndiag.checkpoints._keras.updates import adam_step
 from rnndiag.checkpoints._updates import AdamStep, Trained, rms
 from rnndiag.records import (
     Array,

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from rnndiag.checkpoints._pickle_objects import BrokenPickle, shown
-from rnndiag.checkpoints._torch_rebuild import Storage, Tensors
-from rnndiag.checkpoints._torch_zip import from_buffer, mapped
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, shown
+from rnndiag.checkpoints._torch.rebuild import Storage, Tensors
+from rnndiag.checkpoints._torch.zip import from_buffer, mapped
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _COUNT = struct.Struct("<q")

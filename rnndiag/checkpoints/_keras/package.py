@@ -10,10 +10,10 @@ from typing import Any
 
 import h5py
 
-from rnndiag.checkpoints import _zip_members
+from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5
-from rnndiag.checkpoints._hdf5_heaps import check_heaps_in
-from rnndiag.checkpoints._keras_tree import Tree, opened_tree
+from rnndiag.checkpoints._hdf5.heaps import check_heaps_in
+from rnndiag.checkpoints._keras.tree import Tree, opened_tree
 from rnndiag.checkpoints.base import damaged, parse_json, sha256
 from rnndiag.errors import UnsafeCheckpoint, UnsupportedCheckpoint
 
@@ -28,7 +28,7 @@ def is_package(path: Path, head: bytes) -> bool:
     """Whether an archive or a folder has a model's configuration and metadata at its top."""
     if path.is_dir():
         return all((path / name).is_file() for name in (CONFIG, METADATA))
-    return head.startswith(_ZIP) and {CONFIG, METADATA} <= _zip_members.names(path)
+    return head.startswith(_ZIP) and {CONFIG, METADATA} <= zip_members.names(path)
 
 
 def read_json(path: Path, name: str) -> Mapping[str, Any]:
@@ -36,7 +36,7 @@ def read_json(path: Path, name: str) -> Mapping[str, Any]:
     if path.is_dir():
         raw = _file(path, name).read_bytes()
     else:
-        raw = _zip_members.read(path, name, _LARGEST_JSON).getvalue()
+        raw = zip_members.read(path, name, _LARGEST_JSON).getvalue()
     try:
         return parse_json(raw.decode("utf-8"), path, name)
     except UnicodeDecodeError as error:
@@ -55,7 +55,7 @@ def weights(path: Path) -> Iterator[Tree]:
         with opened_tree(_file(path, WEIGHTS)) as tree:
             yield tree
         return
-    content = _zip_members.read(path, WEIGHTS)
+    content = zip_members.read(path, WEIGHTS)
     check_heaps_in(content.getvalue(), path)
     try:
         with h5py.File(content, "r") as file:
@@ -79,7 +79,7 @@ def digest(path: Path) -> str:
 
 def _check_kind(path: Path) -> None:
     """Raise where the weights are not in HDF5."""
-    held = _zip_members.names(path) if path.is_file() else {file.name for file in path.iterdir()}
+    held = zip_members.names(path) if path.is_file() else {file.name for file in path.iterdir()}
     if WEIGHTS not in held and _NPZ in held:
         raise UnsupportedCheckpoint(
             f"{path}: its weights are in {_NPZ}, which holds pickled Python objects",

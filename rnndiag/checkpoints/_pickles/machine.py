@@ -15,7 +15,7 @@ from functools import partial
 from sys import getsizeof
 from typing import Any
 
-from rnndiag.checkpoints._pickle_objects import BrokenPickle, Global, HugePickle, StandIn, as_key
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, Global, HugePickle, StandIn, as_key
 
 MOST_BYTES = 256 << 20
 """Memory that the objects of one file may take, by rough account; tensors' numbers apart."""

@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened, strings
-from rnndiag.checkpoints._keras_training import optimizer_of
+from rnndiag.checkpoints._keras.training import optimizer_of
 from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Trained, rms
 from rnndiag.checkpoints.base import damaged
 from rnndiag.records import NamedArray, ParameterUpdate, TrainingFact

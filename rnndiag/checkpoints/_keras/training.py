@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rnndiag.checkpoints._keras_configs import layers_of
+from rnndiag.checkpoints._keras.configs import layers_of
 from rnndiag.records import TrainingFact
 
 _LAYER_KEYS = (

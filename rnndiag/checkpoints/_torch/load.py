@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnndiag.checkpoints import _torch_legacy
-from rnndiag.checkpoints._pickle_objects import BrokenPickle, HugePickle, shown
-from rnndiag.checkpoints._torch_rebuild import Tensors
-from rnndiag.checkpoints._torch_zip import TorchArchive
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, HugePickle, shown
+from rnndiag.checkpoints._torch import legacy
+from rnndiag.checkpoints._torch.rebuild import Tensors
+from rnndiag.checkpoints._torch.zip import TorchArchive
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
 
@@ -48,7 +48,7 @@ def load(path: Path, *, zipped: bool) -> Loaded:
         if zipped:
             content = TorchArchive(path).unpickled("data.pkl", tensors, "data")
         else:
-            content = _torch_legacy.unpickled(path, tensors)
+            content = legacy.unpickled(path, tensors)
     return Loaded(content=content, not_loaded=tuple(tensors.machine.not_loaded))
 
 

@@ -8,8 +8,8 @@ from itertools import pairwise, permutations
 
 import h5py
 
-from rnndiag.checkpoints._keras_inferred import Held
-from rnndiag.checkpoints._keras_tree import CONTAINERS, Tree
+from rnndiag.checkpoints._keras.inferred import Held
+from rnndiag.checkpoints._keras.tree import CONTAINERS, Tree
 from rnndiag.records import NamedArray
 
 Arrays = Sequence[NamedArray]

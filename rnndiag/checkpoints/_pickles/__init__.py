@@ -1,0 +1,1 @@
+"""Pickles read as data: a stack machine that imports and calls nothing."""
