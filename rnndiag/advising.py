@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rnndiag import judging
+from rnndiag import judging, pipeline
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint
 from rnndiag.evidence import context as contexts
 from rnndiag.evidence import histories, settings
 from rnndiag.evidence import trials as tried
 from rnndiag.evidence.context import Context
+from rnndiag.pipeline import Diagnosis
 from rnndiag.progress import Progress, silent
 from rnndiag.records import (
     History,
@@ -113,12 +114,23 @@ def advise(paths: Sequence[str], choose: Choose, progress: Progress = silent) ->
     reports: list[Report] = []
     for place, job in enumerate(jobs):
         with _noting(job.path, failed):
-            reports.append(_judged(job, _part(progress, place, len(jobs))))
+            share = _part(progress, place, len(jobs))
+            reports.append(_judged(job, job.measured or _measured(job, share), share))
     before = [unread for outcome in sources.values() if outcome for unread in outcome.unread]
     if len(failed) == 1 and not reports and not before:
         raise failed[0][1]
     now = [Unread(path=path, message=error.message, hint=error.hint) for path, error in failed]
     return Outcome(reports=tuple(reports), unread=(*before, *now))
+
+
+def diagnose(path: str, case: Case, progress: Progress = silent) -> Diagnosis:
+    """The judged report of one checkpoint, and the run that it rests on.
+
+    Raises `rnndiag.errors.RnndiagError`; a saved report is one more file that is no checkpoint.
+    """
+    job = _job(path, case, None)
+    found = pipeline.inspect(path, case.options, progress)
+    return replace(found, report=_judged(job, found.report, progress))
 
 
 def saved(path: str) -> Outcome | None:
@@ -187,8 +199,7 @@ def _history(evidence: Evidence) -> History | None:
 # ---------------------------------------------------------------- the work
 
 
-def _judged(job: _Job, progress: Progress) -> Report:
-    report = job.measured or _measured(job, progress)
+def _judged(job: _Job, report: Report, progress: Progress) -> Report:
     series = _series(job, progress) or report.series
     report = replace(report, history=job.history or report.history, series=series)
     report = replace(report, settings=_settings(report, job.context))
@@ -197,8 +208,6 @@ def _judged(job: _Job, progress: Progress) -> Report:
 
 
 def _measured(job: _Job, progress: Progress) -> Report:
-    from rnndiag import pipeline
-
     return pipeline.inspect(job.path, job.case.options, progress).report
 
 

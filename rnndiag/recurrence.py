@@ -59,6 +59,8 @@ class TotalGradients:
 
     states: State
     """(δ,) or (δ, γ); γ leaves out the path c_t → h_t of the same step."""
+    direct: Tensor
+    """The part of δ that comes by way of no later step."""
     dz: Tensor
     """Gradient of the input's projection."""
     initial: State
@@ -80,10 +82,12 @@ def total_gradients(run: Trajectory, dh: Tensor, last: State) -> TotalGradients:
         dz, previous = run.jacobian.pull(t, cotangent)
         dzs.append(dz)
         cotangent = _carry(run, t, previous, cotangent)
-    found = (*_stack(states[::-1]), torch.stack(dzs[::-1]))
+    arrived = torch.cat((dh[:-1], (dh[-1] + last[0]).unsqueeze(0)))
+    found = (*_stack(states[::-1]), arrived, torch.stack(dzs[::-1]))
     if run.mask is not None:
         found = _choose(run.mask, found, tuple(map(torch.zeros_like, found)))
-    return TotalGradients(states=found[:-1], dz=found[-1], initial=cotangent)
+    *totals, direct, dz = found
+    return TotalGradients(states=tuple(totals), direct=direct, dz=dz, initial=cotangent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,4 +223,6 @@ class Journal:
             return totals
         zeros = tuple(torch.zeros_like(part) for part in self.run.after)
         initial = tuple(part[0] for part in zeros)
-        return TotalGradients(states=zeros, dz=torch.zeros_like(self.run.z), initial=initial)
+        return TotalGradients(
+            states=zeros, direct=zeros[0], dz=torch.zeros_like(self.run.z), initial=initial
+        )

@@ -129,6 +129,19 @@ def test_autograds_totals_follow_from_them(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=str)
+def test_the_direct_part_is_what_the_outputs_own_gradient_shows(case: Case) -> None:
+    cell, z, initial = made(case)
+    journal = Journal(cell, None)
+    h, *last = Recurrence.apply(journal, z.requires_grad_(), *initial)
+    h.retain_grad()
+    weighed = normal(*h.shape, seed=1) * torch.arange(STEPS).view(-1, 1, 1)
+    (weighed * h).sin().sum().backward()
+    totals = journal.take_totals()
+    torch.testing.assert_close(totals.direct, h.grad, rtol=1e-10, atol=1e-12)
+    assert not torch.allclose(totals.direct, totals.states[0])
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=str)
 def test_float32_is_off_by_rounding_only(case: Case) -> None:
     steps = 100
     exact = case.make(scale=0.5).cell.double()

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from rnndiag.measurements._profile import GradientProfile, describe, log_profile
+from rnndiag.profiles import GradientProfile, describe, log_profile
 from rnndiag.measurements._steps import broken_states
 from rnndiag.records import Array, LayerRun, Options, Skipped
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnndiag.measurements._profile import GradientProfile, describe, log_profile
+from rnndiag.profiles import GradientProfile, describe, log_profile
 from rnndiag.measurements._steps import broken_states
 from rnndiag.records import LayerRun, Options, Skipped
 

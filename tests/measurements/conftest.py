@@ -75,6 +75,7 @@ def build(
         tangent_log_growth=np.full(shape[:2], np.log(0.9)),
         dL_dh=np.zeros(shape),
         dL_dc=None,
+        direct=np.zeros(shape),
         loss_log_norm=np.broadcast_to(decay, (batch, timesteps)),
         updates=dict.fromkeys(parts, update),
     )

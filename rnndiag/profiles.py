@@ -50,18 +50,28 @@ def log_profile(log_norm: Array, real: Array) -> Array:
     the median length of the samples that have any; it is summed as logarithms, so it cannot
     underflow.
     """
-    lengths = real.sum(axis=1)
-    if not lengths.any():
+    logs, has = steps_back(log_norm, real)
+    if not has.size:
         return np.empty(0)
-    steps = int(np.median(lengths[lengths > 0]))
-    # A stable sort on "does not count" brings each sample's real steps to the front.
-    back = np.argsort(~real[:, ::-1], axis=1, kind="stable")[:, :steps]
-    logs = np.take_along_axis(log_norm[:, :, ::-1], back[None], axis=2)
-    has = lengths[:, None] > np.arange(steps)
     with np.errstate(invalid="ignore"):  # a NaN stays one, and `describe` tells of it
         total = np.logaddexp.reduce(np.where(has, logs, -np.inf), axis=(0, 1))
     mean: Array = total - np.log(len(log_norm) * has.sum(axis=0))
     return mean
+
+
+def steps_back(values: Array, real: Array) -> tuple[Array, Array]:
+    """`values` (P, B, T) as (P, B, K) by real steps back from each sample's last one.
+
+    K is the median number of steps that count, by `real` (B, T), over the samples that have
+    any. The second array, (B, K) bool, is false where a sample has no such step.
+    """
+    lengths = real.sum(axis=1)
+    steps = int(np.median(lengths[lengths > 0])) if lengths.any() else 0
+    # A stable sort on "does not count" brings each sample's real steps to the front.
+    back = np.argsort(~real[:, ::-1], axis=1, kind="stable")[:, :steps]
+    found: Array = np.take_along_axis(values[:, :, ::-1], back[None], axis=2)
+    has: Array = lengths[:, None] > np.arange(steps)
+    return found, has
 
 
 def describe(logs: Array, alpha: float) -> GradientProfile | Skipped:

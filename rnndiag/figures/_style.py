@@ -1,0 +1,73 @@
+"""How all figures look: one width, one size of letters, colors that everyone tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 6.4
+"""Inches. With letters of 11 points a page as narrow as a phone still shows them legibly."""
+DPI = 150
+
+# Okabe and Ito's colors, which stay apart for all kinds of color vision.
+BLACK, GRAY = "#222222", "#8a8a8a"
+ORANGE, SKY, GREEN = "#e69f00", "#56b4e9", "#009e73"
+YELLOW, BLUE, VERMILION, PURPLE = "#f0e442", "#0072b2", "#d55e00", "#cc79a7"
+
+PARTS: Mapping[str, str] = MappingProxyType({"kernel": BLUE, "recurrent": VERMILION, "bias": GREEN})
+"""The same color for the same part of a layer in every figure."""
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+"""For what has no color of its own: gates, samples, layers."""
+SIGNED = "RdBu_r"
+"""Color map of what has a sign; its white is zero."""
+UNSIGNED = "cividis"
+
+STYLE: Mapping[str, Any] = MappingProxyType(
+    {
+        "figure.dpi": DPI,
+        "savefig.dpi": DPI,
+        "figure.facecolor": "white",
+        "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+        "font.size": 11,
+        "axes.titlesize": 11,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#e4e4e4",
+        "legend.frameon": False,
+        "legend.fontsize": 10,
+        "lines.linewidth": 1.8,
+        "image.interpolation": "nearest",
+        # A name may have dollars in it; formulas are written in plain characters.
+        "text.parse_math": False,
+    }
+)
+
+
+def sheet(title: str, rows: int = 1, columns: int = 1, height: float = 3.6, **grid: Any) -> Any:
+    """A figure with its title, and its axes: one, or an array of them as `subplots` gives it.
+
+    `height` is that of the whole, in inches; `grid` goes to ``Figure.subplots``. It belongs to
+    no window, so that it needs no display and is freed when it is dropped.
+    """
+    with mpl.rc_context(dict(STYLE)):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        return figure, figure.subplots(rows, columns, **grid)
+
+
+def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
+    """What the lines of `axes` are, under the whole figure: there it covers nothing."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=columns)
+
+
+def note(axes: Axes, text: str) -> None:
+    """A remark in the middle of axes that have nothing to show."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)

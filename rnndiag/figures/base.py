@@ -1,0 +1,78 @@
+"""What every figure shares: what it is drawn from, and what it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rnndiag.outputs._text import title
+from rnndiag.records import LayerReport, LayerRun, ProbeRun, Report, Skipped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One analysed layer and direction: what was measured, and the arrays that it rests on."""
+
+    report: LayerReport
+    run: LayerRun
+
+    @property
+    def title(self) -> str:
+        """Its name, with an arrow for its direction."""
+        return title(self.report)
+
+    def fact(self, measurement: str) -> Any:
+        """What a measurement found; None where it was skipped or broke."""
+        found = self.report.measurements.get(measurement)
+        return None if isinstance(found, Skipped) else found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What the figures of one checkpoint are drawn from."""
+
+    report: Report
+    layers: tuple[Layer, ...]
+    lag: int | None = None
+    """Timesteps that the task has to remember, where the user told."""
+
+    @classmethod
+    def of(cls, report: Report, run: ProbeRun, lag: int | None = None) -> Subject:
+        """The layers that were analysed, each with its run: both stand in the same order."""
+        analysed = (layer for layer in report.layers if layer.analysed)
+        pairs = zip(analysed, run.layers, strict=True)
+        layers = tuple(Layer(report=own, run=its) for own, its in pairs)
+        return cls(report=report, layers=layers, lag=lag)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One figure, drawn and not yet saved."""
+
+    name: str
+    """What it shows, the name of its module: ``gradient_profile``."""
+    title: str
+    """As it stands on the picture, without the layer."""
+    caption: str
+    """How to read it, in one to three sentences; also what was left out or binned."""
+    alt: str
+    """What is to be seen, with its numbers, for those who do not see it."""
+    figure: Figure
+    layer: LayerReport | None = None
+    """The layer it shows; None for the whole network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotDrawn:
+    """A figure that broke: the others are drawn without it."""
+
+    name: str
+    reason: str
+
+
+Style = Mapping[str, Any]
+"""matplotlib's settings by name."""

@@ -1,0 +1,1 @@
+"""Figures of one checkpoint: what `rnndiag report` shows."""

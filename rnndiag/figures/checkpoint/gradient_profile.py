@@ -1,0 +1,131 @@
+"""How much of a gradient is left, step by step back in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, SKY, VERMILION, legend, sheet
+from rnndiag.figures.base import Layer, Picture, Subject
+from rnndiag.measurements.gradient_span import GradientSpan
+from rnndiag.outputs._text import counted, number
+from rnndiag.profiles import steps_back
+from rnndiag.records import Array
+
+PLACE = 10
+TITLE = "Gradient through time"
+_DEEPEST = -30.0
+"""log10 under which the axis does not follow: nothing trains on what is left there."""
+
+
+def draw(subject: Subject) -> Iterator[Picture]:
+    """One picture for each layer and direction whose gradient could be followed."""
+    for layer in subject.layers:
+        span = layer.fact("gradient_span")
+        if isinstance(span, GradientSpan):
+            yield _picture(layer, span, subject.lag)
+
+
+def _picture(layer: Layer, span: GradientSpan, lag: int | None) -> Picture:
+    figure, axes = sheet(f"{TITLE}: {layer.title}", height=4.0)
+    _band(axes, layer)
+    _profile(axes, span)
+    _marks(axes, span, lag)
+    _scales(axes, span)
+    legend(figure, axes)
+    return Picture(
+        name="gradient_profile",
+        title=TITLE,
+        caption=_caption(span),
+        alt=_alt(span),
+        figure=figure,
+        layer=layer.report,
+    )
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def _profile(axes: Axes, span: GradientSpan) -> None:
+    """The measured profile; a gap where the gradient is exactly 0."""
+    logs = [np.nan if value is None else value for value in span.log10_profile]
+    axes.plot(logs, color=BLUE, label="mean of samples")
+
+
+def _band(axes: Axes, layer: Layer) -> None:
+    """Median and 10-90 % of the samples' own profiles, each relative to its start."""
+    logs = _each(layer)
+    if len(logs) < 2:
+        return
+    low, median, high = np.nanpercentile(logs, (10, 50, 90), axis=0)
+    back = np.arange(len(median))
+    axes.fill_between(back, low, high, color=SKY, alpha=0.35, lw=0, label="10-90 % of samples")
+    axes.plot(back, median, color=SKY, lw=1.2, label="median sample")
+
+
+def _each(layer: Layer) -> Array:
+    """(pulses × samples, steps) log10 of each profile; NaN where a sample has no such step."""
+    run = layer.run
+    logs, has = steps_back(run.pulse_log_norm, run.real)
+    with np.errstate(invalid="ignore"):
+        relative = np.where(has, logs - logs[..., :1], np.nan) / np.log(10)
+    flat = relative.reshape(-1, relative.shape[-1])
+    kept: Array = flat[np.isfinite(flat[:, :1]).all(axis=1)]
+    # An exact zero has no logarithm: it stands at the bottom of the axis.
+    return np.maximum(kept, 2 * _DEEPEST)
+
+
+def _marks(axes: Axes, span: GradientSpan, lag: int | None) -> None:
+    """The share that still counts, where it is last reached, and what the task asks for."""
+    axes.axhline(np.log10(span.alpha), color=GRAY, ls=":", label=f"α = {span.alpha:g}")
+    last = span.span - 1
+    told = f"span ≥ {span.span} (probe ends)" if span.censored else f"span {span.span}"
+    axes.axvline(last, color=VERMILION, ls="--" if span.censored else "-", lw=1.4, label=told)
+    if span.half_life is not None and span.half_life < span.timesteps:
+        told = f"half-life {number(span.half_life, 1)}"
+        axes.plot([span.half_life], [np.log10(0.5)], "o", color=BLACK, label=told)
+    if lag is not None:
+        axes.axvline(lag, color=PURPLE, ls="-.", lw=1.4, label=f"lag of the task {lag}")
+
+
+def _scales(axes: Axes, span: GradientSpan) -> None:
+    lowest = min((value for value in span.log10_profile if value is not None), default=0.0)
+    bottom = max(_DEEPEST, min(lowest, np.log10(span.alpha)) - 0.5)
+    axes.set_ylim(bottom=bottom, top=max(0.5, np.log10(span.growth) + 0.5))
+    axes.set_xlabel("steps back from the last real step")
+    axes.set_ylabel("gradient / that at the last step")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda power, _: _power(power)))
+
+
+def _power(power: float) -> str:
+    """``1``, ``0.1``, and ``1e-7`` where more zeros would have to be counted."""
+    return f"{10.0**power:g}"
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def _caption(span: GradientSpan) -> str:
+    sent = {
+        "output": "what the network's output sends back",
+        "isotropic": f"random unit vectors on the last state, because {span.why_isotropic}",
+    }[span.cotangent]
+    return (
+        f"Norm of the total gradient of (h, c), k steps before each sample's last real one; "
+        f"it starts as {sent}. The span is one more than the last k at which at least "
+        f"{span.alpha:g} of it is left. A gap is a gradient of exactly 0."
+    )
+
+
+def _alt(span: GradientSpan) -> str:
+    reach = "at least " if span.censored else ""
+    end = next((v for v in reversed(span.log10_profile) if v is not None), 0.0)
+    return (
+        f"Line plot on a log axis. The gradient spans {reach}{counted(span.span, 'timestep')} of "
+        f"{span.timesteps}; {len(span.log10_profile) - 1} steps back 1e{end:.1f} of it is left."
+    )

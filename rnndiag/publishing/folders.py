@@ -1,0 +1,140 @@
+"""A folder that appears whole or not at all, and only ever takes the place of its own kind."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rnndiag.errors import BadOption
+
+MANIFEST = ".rnndiag-report.json"
+"""Names the files of a report folder: what is not in it is somebody else's."""
+_ELSEWHERE = "choose another folder: -o DIR"
+_SHOWN = 3
+
+
+def check_replaceable(folder: Path, *, force: bool) -> None:
+    """Raise `BadOption` before the work, where the folder could not be made or replaced.
+
+    A folder that is there is replaced if it is empty or nothing but an earlier report; with
+    `force` whatever is in it.
+    """
+    if folder.is_symlink():
+        raise BadOption(f"{folder}: is a link, and would be replaced", "name what it points to")
+    if folder.exists() and not folder.is_dir():
+        raise BadOption(f"{folder}: is there already, and no folder", _ELSEWHERE)
+    if folder.is_dir() and not force:
+        _check_own(folder)
+    try:
+        with _sibling(folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """An empty sibling of `folder`, which takes its place if all goes well.
+
+    Whatever happens on the way, the old one stands. Raises `BadOption` where it cannot be
+    written.
+    """
+    try:
+        with _sibling(folder) as made:
+            yield made
+            _write_manifest(made)
+            _exchange(made, folder) if folder.exists() else made.rename(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> BadOption:
+    return BadOption(f"{folder}: cannot be written: {error.strerror or error}", _ELSEWHERE)
+
+
+# ---------------------------------------------------------------- whose folder it is
+
+
+def _check_own(folder: Path) -> None:
+    held = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    if not held:
+        return
+    own = _manifest(folder)
+    if own is None:
+        hint = f"{_ELSEWHERE}, or --force, which deletes what is in it"
+        raise BadOption(f"{folder}: is there already, and is no report of rnndiag's", hint)
+    others = sorted(held - own - {MANIFEST})
+    if others:
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        raise BadOption(
+            f"{folder}: holds what is no part of the report: {', '.join(others[:_SHOWN])}{more}",
+            "move it elsewhere, or --force, which deletes it",
+        )
+
+
+def _manifest(folder: Path) -> set[str] | None:
+    """The files of the report that stands there; None where there is none."""
+    try:
+        return set(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_manifest(folder: Path) -> None:
+    held = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    (folder / MANIFEST).write_text(json.dumps({"files": held}, indent=1), encoding="utf-8")
+
+
+# ---------------------------------------------------------------- making and moving
+
+
+@contextmanager
+def _sibling(folder: Path) -> Iterator[Path]:
+    """An empty folder beside `folder`; gone afterwards, unless it was moved."""
+    parent = folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
+    try:
+        # mkdtemp makes private folders; what a user asks for gets the usual permissions.
+        umask = os.umask(0)
+        os.umask(umask)
+        made.chmod(0o777 & ~umask)
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Let two folders trade places: in one step where the system can, else in two."""
+    if _exchanged_at_once(new, old):
+        return
+    aside = new.with_name(f"{new.name}.old")
+    old.rename(aside)
+    try:
+        new.rename(old)
+    except OSError:
+        aside.rename(old)
+        raise
+    aside.rename(new)
+
+
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+def _exchanged_at_once(new: Path, old: Path) -> bool:
+    """Linux's renameat2: there is no moment at which neither stands, whoever pulls the plug."""
+    if not sys.platform.startswith("linux"):
+        return False
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    here, there = os.fsencode(new.absolute()), os.fsencode(old.absolute())
+    return bool(renameat2(_AT_FDCWD, here, _AT_FDCWD, there, _RENAME_EXCHANGE) == 0)

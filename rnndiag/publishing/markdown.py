@@ -1,0 +1,51 @@
+"""The page as Markdown, with the pictures beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnndiag.outputs._judged import where
+from rnndiag.outputs.markdown import code, escaped
+from rnndiag.publishing.base import Page, Section, Table
+from rnndiag.records import Finding
+
+
+def render(page: Page) -> str:
+    """The text of ``report.md``."""
+    blocks = [f"# {escaped(page.title)}", f"**{escaped(page.verdict)}**"]
+    blocks += map(escaped, page.about)
+    for section in page.sections:
+        blocks += _section(section)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"## {escaped(section.title)}"
+    yield from map(escaped, section.text)
+    for finding in section.findings:
+        yield from _finding(finding)
+    for table in section.tables:
+        yield _table(table)
+        if table.caption:
+            yield escaped(table.caption)
+    for picture in section.pictures:
+        yield f"![{escaped(picture.alt)}]({picture.file})"
+        yield f"**{escaped(picture.title)}.** {escaped(picture.caption)}"
+    if section.points:
+        yield "\n".join(f"- {escaped(point)}" for point in section.points)
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    known = ", known" if finding.known else ""
+    capped = f" ({escaped(finding.capped)})" if finding.capped else ""
+    rule = f"{finding.rule} {escaped(finding.name)}"
+    yield f"### {finding.severity}: {rule}, {code(where(finding))}"
+    yield f"{escaped(finding.message)}{capped} ({finding.confidence} confidence{known})"
+    if finding.advice:
+        steps = enumerate(finding.advice, 1)
+        yield "\n".join(f"{k}. {escaped(s.text)} ({escaped(s.source)})" for k, s in steps)
+
+
+def _table(table: Table) -> str:
+    lines = [table.columns, ("---",) * len(table.columns), *table.rows]
+    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
