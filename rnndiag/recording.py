@@ -10,7 +10,7 @@ from rnndiag.cells.base import State, as_array
 from rnndiag.layers.base import Entry
 from rnndiag.pulses import Pulse
 from rnndiag.records import Array, LayerRun
-from rnndiag.recurrence import TotalGradients, pulse_gradients, tangent_growth
+from rnndiag.recurrence import TotalGradients, Trajectory, pulse_gradients, tangent_growth
 
 
 def layer_run(
@@ -57,6 +57,7 @@ def layer_run(
         tangent_log_growth=_batch_first(_tangent(entry, seed)),
         dL_dh=_batch_first(shown[0]),
         dL_dc=_second(shown),
+        direct=_batch_first(totals.direct if totals else _pulse_itself(run, pulse)),
         gamma=_second(states),
         loss_log_norm=_batch_first(_log_norm(totals.states)) if totals else None,
         isolated=entry.isolated,
@@ -74,6 +75,12 @@ def _batch_first(tensor: Tensor) -> Array:
 def _second(states: State) -> Array | None:
     """The cell state's part, where the cell has one."""
     return _batch_first(states[1]) if len(states) > 1 else None
+
+
+def _pulse_itself(run: Trajectory, pulse: Pulse) -> Tensor:
+    """(T, B, H) the first pulse where it starts, and zero everywhere else."""
+    steps = torch.arange(len(run.z), device=run.z.device).unsqueeze(-1)
+    return torch.where((steps == pulse.at).unsqueeze(-1), pulse.cotangents[0][0], 0.0)
 
 
 def _at_real_steps(states: State, mask: Tensor) -> State:

@@ -84,6 +84,9 @@ class LayerRun:
     """(B, T, H) total gradient of the chosen cotangent; 0 at masked steps."""
     dL_dc: Array | None
     """(B, T, H) as autograd gives it for c_t, the path c_t → h_t of the same step included."""
+    direct: Array
+    """(B, T, H) the part of `dL_dh` that comes by way of no later step: all that a gradient of
+    the layer's output shows."""
     gamma: Array | None = None
     """(B, T, H) dL/dc_t without that path: (h_t, c_t) as independent coordinates."""
     loss_log_norm: Array | None = None
