@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 WIDTH = 6.4
 """Inches. With letters of 11 points a page as narrow as a phone still shows them legibly."""
@@ -21,6 +22,16 @@ YELLOW, BLUE, VERMILION, PURPLE = "#f0e442", "#0072b2", "#d55e00", "#cc79a7"
 
 PARTS: Mapping[str, str] = MappingProxyType({"kernel": BLUE, "recurrent": VERMILION, "bias": GREEN})
 """The same color for the same part of a layer in every figure."""
+SEVERITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "error": VERMILION,
+        "warning": "#b37400",
+        "note": BLUE,
+        "passed": "#d9eee6",
+        "unsaid": "#f2f2f0",
+    }
+)
+"""Of findings; and of rules that passed, or that had nothing to go by."""
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 """For what has no color of its own: gates, samples, layers."""
 SIGNED = "RdBu_r"
@@ -66,6 +77,13 @@ def sheet(title: str, rows: int = 1, columns: int = 1, height: float = 3.6, **gr
 def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
     """What the lines of `axes` are, under the whole figure: there it covers nothing."""
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=columns)
+
+
+def legend_bar(figure: Figure, image: Any, axes: Any, label: str, **more: Any) -> None:
+    """What the colors of a map mean, at the side of the `axes` that share them."""
+    # matplotlib writes powers of ten as formulas, which names may not be taken for.
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    figure.colorbar(image, ax=axes, label=label, fraction=0.05, pad=0.02, format=plain, **more)
 
 
 def note(axes: Axes, text: str) -> None:

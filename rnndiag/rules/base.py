@@ -47,10 +47,10 @@ class Rule:
     @property
     def family(self) -> str:
         """What its rules are about."""
-        return _FAMILIES[self.code[3]]
+        return FAMILIES[self.code[3]]
 
 
-_FAMILIES = {
+FAMILIES = {
     "1": "gradients through time",
     "2": "units and gates",
     "3": "weights",
