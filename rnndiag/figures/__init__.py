@@ -11,10 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import matplotlib as mpl
-
 from rnndiag import registry
-from rnndiag.figures._style import STYLE
+from rnndiag.figures._style import styled
 from rnndiag.figures.base import NotDrawn, Picture
 from rnndiag.publishing.base import Shown
 
@@ -28,7 +26,7 @@ def modules(kind: str) -> list[ModuleType]:
 def draw(module: ModuleType, subject: Any) -> list[Picture | NotDrawn]:
     """All pictures of one figure; one that breaks is a result, too."""
     drawn: list[Picture | NotDrawn] = []
-    with mpl.rc_context(dict(STYLE)):
+    with styled():
         try:
             drawn.extend(module.draw(subject))
         except Exception as error:  # whatever breaks one figure must not take the others along
@@ -39,7 +37,7 @@ def draw(module: ModuleType, subject: Any) -> list[Picture | NotDrawn]:
 
 def shown(picture: Picture, folder: Path, file: str) -> Shown:
     """The picture, saved as a PNG `file` in a folder."""
-    with mpl.rc_context(dict(STYLE)):
+    with styled():
         picture.figure.savefig(folder / file, format="png", metadata={"Title": picture.title})
     width, height = picture.figure.get_size_inches() * picture.figure.dpi
     return Shown(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from rnndiag.records import Array
@@ -28,7 +30,7 @@ def binned(values: Array, most: int = MOST_STEPS) -> Array:
     if columns <= most:
         return values
     edges = np.linspace(0, columns, most + 1).astype(int)
-    parts = (values[:, a:b] for a, b in zip(edges[:-1], edges[1:], strict=True))
+    parts = (values[:, a:b] for a, b in pairwise(edges))
     return np.stack([_largest(part) for part in parts], axis=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
 
@@ -38,7 +39,7 @@ SIGNED = "RdBu_r"
 """Color map of what has a sign; its white is zero."""
 UNSIGNED = "cividis"
 
-STYLE: Mapping[str, Any] = MappingProxyType(
+_SETTINGS: Any = MappingProxyType(
     {
         "figure.dpi": DPI,
         "savefig.dpi": DPI,
@@ -62,13 +63,18 @@ STYLE: Mapping[str, Any] = MappingProxyType(
 )
 
 
+def styled() -> AbstractContextManager[None]:
+    """Let all that is drawn and saved within look alike."""
+    return mpl.rc_context(dict(_SETTINGS))
+
+
 def sheet(title: str, rows: int = 1, columns: int = 1, height: float = 3.6, **grid: Any) -> Any:
     """A figure with its title, and its axes: one, or an array of them as `subplots` gives it.
 
     `height` is that of the whole, in inches; `grid` goes to ``Figure.subplots``. It belongs to
     no window, so that it needs no display and is freed when it is dropped.
     """
-    with mpl.rc_context(dict(STYLE)):
+    with styled():
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
         return figure, figure.subplots(rows, columns, **grid)

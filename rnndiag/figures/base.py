@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +71,3 @@ class NotDrawn:
 
     name: str
     reason: str
-
-
-Style = Mapping[str, Any]
-"""matplotlib's settings by name."""

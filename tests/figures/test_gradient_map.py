@@ -12,7 +12,7 @@ from rnndiag.figures.checkpoint import gradient_map
 
 
 def gradients(batch: int = 4, timesteps: int = 60, units: int = 5) -> dict[str, np.ndarray]:
-    """A total that halves by each step back, in units of different size; the direct term ends it."""
+    """A total that halves by each step back, unlike in each unit; the direct term ends it."""
     decay = 0.5 ** np.arange(timesteps)[::-1]
     total = decay[None, :, None] * np.arange(1, units + 1) * np.ones((batch, 1, 1))
     direct = np.where(np.arange(timesteps)[:, None] == timesteps - 1, total, 0.0)

@@ -51,6 +51,7 @@ def _picture(layer: Layer, sample: int) -> Picture:
 
 
 def _drawn(layer: Layer, maps: tuple[Array, Array], largest: float) -> Figure:
+    figure: Figure
     figure, axes = sheet(f"{TITLE}: {layer.title}", 2, 1, height=5.6, sharex=True, sharey=True)
     norm = SymLogNorm(linthresh=largest * 10**-_DECADES, vmin=-largest, vmax=largest)
     titles = ("total: through every later step", "direct term: a gradient of the output alone")

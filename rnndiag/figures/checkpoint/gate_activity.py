@@ -1,0 +1,101 @@
+"""How often each unit's gates stand at either end of their range, one point a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from rnndiag.figures._style import CYCLE, GRAY, YELLOW, sheet
+from rnndiag.figures.base import Layer, Picture, Subject
+from rnndiag.measurements._gates import is_candidate
+from rnndiag.measurements._steps import by_unit
+from rnndiag.measurements.gate_activity import HIGH, LOW, STUCK_SHARE, GateActivity
+from rnndiag.outputs._text import counted, percent
+from rnndiag.records import Array
+
+PLACE = 60
+TITLE = "Gate saturation"
+_MOST_POINTS = 2000
+
+
+def draw(subject: Subject) -> Iterator[Picture]:
+    """One picture for each layer and direction that has gates."""
+    for layer in subject.layers:
+        activity = layer.fact("gate_activity")
+        if isinstance(activity, GateActivity):
+            yield _picture(layer, activity)
+
+
+def _picture(layer: Layer, activity: GateActivity) -> Picture:
+    gates = list(activity)
+    rows = -(-len(gates) // 2)
+    figure, axes = sheet(
+        f"{TITLE}: {layer.title}",
+        rows,
+        2,
+        height=0.6 + 2.6 * rows,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for own, gate, color in zip(axes.flat, gates, CYCLE, strict=False):
+        _gate(own, gate, *_shares(layer, gate), color)
+    for unused in axes.flat[len(gates) :]:
+        unused.set_axis_off()
+    for own in axes[-1]:
+        own.set_xlabel("share of steps near the high end")
+        own.xaxis.set_tick_params(labelbottom=True)
+    for own in axes[:, 0]:
+        own.set_ylabel("near the low end")
+    return Picture(
+        name="gate_activity",
+        title=TITLE,
+        caption=_caption(layer),
+        alt=_alt(layer, activity),
+        figure=figure,
+        layer=layer.report,
+    )
+
+
+def _shares(layer: Layer, gate: str) -> tuple[Array, Array]:
+    """(H,) share of steps that each unit's gate is below and above the ends."""
+    values = by_unit(layer.run.gate_values[gate], layer.run)
+    low = -HIGH if is_candidate(gate) else LOW
+    return (values < low).mean(axis=0), (values > HIGH).mean(axis=0)
+
+
+def _gate(axes: Axes, gate: str, left: Array, right: Array, color: str) -> None:
+    low = -HIGH if is_candidate(gate) else LOW
+    axes.fill_between([0, 1], [1, 0], [1, 1], color="#f4f4f2", lw=0)
+    axes.axhspan(STUCK_SHARE, 1.03, color=YELLOW, alpha=0.5, lw=0)
+    axes.axvspan(STUCK_SHARE, 1.03, color=YELLOW, alpha=0.5, lw=0)
+    axes.plot([0, 1], [1, 0], color=GRAY, lw=1)
+    every = -(-len(left) // _MOST_POINTS)
+    axes.plot(right[::every], left[::every], "o", ms=4, alpha=0.5, color=color, mew=0)
+    stuck = int((left >= STUCK_SHARE).sum()), int((right >= STUCK_SHARE).sum())
+    axes.set_title(f"{gate}: {stuck[0]} low, {stuck[1]} high of {len(left)}")
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    axes.text(0.98, 0.86, f"< {low:g} / > {HIGH:g}", ha="right", color=GRAY, fontsize=9)
+    axes.set_xticks(np.linspace(0, 1, 5))
+
+
+def _caption(layer: Layer) -> str:
+    units = len(next(iter(layer.run.gate_values.values())).T)
+    some = " Of more than 2000 units every few are shown." if units > _MOST_POINTS else ""
+    return (
+        "A point is a unit: how often over samples and steps its gate is near its high end "
+        "(across) and near its low end (up); the ends are written in the corner. A unit at the "
+        "origin is never saturated, one on the gray line always. In the yellow bands, "
+        f"{STUCK_SHARE:.0%} of steps or more, it is stuck (after Karpathy et al. 2015).{some}"
+    )
+
+
+def _alt(layer: Layer, activity: GateActivity) -> str:
+    told = (
+        f"{name} {percent(gate.left_stuck_share)} low, {percent(gate.right_stuck_share)} high"
+        for name, gate in activity.items()
+    )
+    units = counted(layer.run.hidden_size, "unit")
+    return f"Scatter plots, one point for each of {units}. Stuck units: {'; '.join(told)}."
