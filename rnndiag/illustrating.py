@@ -1,25 +1,27 @@
-"""The whole story of a report folder: a checkpoint becomes pictures and a page.
+"""The whole story of a report folder: what was found becomes pictures and a page.
 
-diagnose → draw → write → put in place
+diagnose → draw → write → put in place, all or nothing
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from rnndiag import advising
 from rnndiag.advising import Case
-from rnndiag.pipeline import Diagnosis
 from rnndiag.progress import Progress, silent
 from rnndiag.publishing import folders
-from rnndiag.publishing.base import Shown
-from rnndiag.records import LayerReport, Outcome, Report
+from rnndiag.publishing.base import Page, Shown
+from rnndiag.records import Comparison, LayerReport, Outcome, Report
 
 PAGE, TEXT, NUMBERS, ARRAYS = "index.html", "report.md", "report.json", "arrays.npz"
 _DIAGNOSED = 0.6
 """Share of the work that lies behind when drawing begins."""
+Pictures: TypeAlias = list[tuple[LayerReport | None, Shown]]
+"""Each picture that lies in the folder, with the layer that it shows."""
 
 
 def illustrate(
@@ -37,32 +39,71 @@ def illustrate(
     there. Raises `rnndiag.errors.RnndiagError`.
     """
     folders.check_replaceable(folder, force=force)
-    found = advising.diagnose(path, case, lambda what, done: progress(what, _DIAGNOSED * done))
-    with folders.replacing(folder) as made:
-        _publish(found, case, made, progress)
-        if arrays:
-            from rnndiag import arrays as files
+    found = advising.diagnose(path, case, _part(progress, 0.0, _DIAGNOSED))
 
+    from rnndiag import arrays as files
+    from rnndiag.figures.base import Subject
+    from rnndiag.outputs import json
+    from rnndiag.publishing import checkpoint
+
+    def page(pictures: Pictures, broken: list[str]) -> Page:
+        return checkpoint.page(found.report, pictures, broken)
+
+    subject = Subject.of(found.report, found.run, case.policy.lag)
+    numbers = json.as_data(Outcome(reports=(found.report,)))
+    with folders.replacing(folder) as made:
+        publish("checkpoint", subject, page, numbers, made, _part(progress, _DIAGNOSED, 0.99))
+        if arrays:
             progress("saving the arrays", 0.99)
             files.save(found.run, made / ARRAYS)
     return found.report
 
 
-def _publish(found: Diagnosis, case: Case, folder: Path, progress: Progress) -> None:
-    from rnndiag.outputs import json
-    from rnndiag.publishing import checkpoint, html, markdown
+def illustrate_comparison(
+    comparison: Comparison, folder: Path, *, force: bool = False, progress: Progress = silent
+) -> None:
+    """Publish what changed as a folder; as `illustrate` otherwise."""
+    from rnndiag.comparisons import json
+    from rnndiag.publishing import comparison as pages
 
-    drawn: list[tuple[LayerReport | None, Shown]] = []
+    def page(pictures: Pictures, broken: list[str]) -> Page:
+        return pages.page(comparison, pictures, broken)
+
+    folders.check_replaceable(folder, force=force)
+    with folders.replacing(folder) as made:
+        publish("comparison", comparison, page, json.as_data(comparison), made, progress)
+
+
+def publish(
+    kind: str,
+    subject: Any,
+    page: Callable[[Pictures, list[str]], Page],
+    numbers: Any,
+    folder: Path,
+    progress: Progress = silent,
+) -> None:
+    """Fill an empty folder with the figures of a `kind`, the `page` that shows them, and JSON.
+
+    `page` is given the pictures and what is to be said of those that broke.
+    """
+    import json
+
+    from rnndiag.publishing import html, markdown
+
+    pictures: Pictures = []
     broken: list[str] = []
-    for item in _drawn(found, case, folder, progress):
-        broken.append(item) if isinstance(item, str) else drawn.append(item)
-    progress("writing the page", 0.97)
-    page = checkpoint.page(found.report, drawn, broken)
-    outcome = Outcome(reports=(found.report,))
-    numbers = json.render(outcome, width=0, color=False, verbose=True)
-    _write(folder / PAGE, html.render(page, folder))
-    _write(folder / TEXT, markdown.render(page))
-    _write(folder / NUMBERS, numbers)
+    for item in _drawn(kind, subject, folder, _part(progress, 0.0, 0.95)):
+        broken.append(item) if isinstance(item, str) else pictures.append(item)
+    progress("writing the page", 0.95)
+    made = page(pictures, broken)
+    _write(folder / PAGE, html.render(made, folder))
+    _write(folder / TEXT, markdown.render(made))
+    _write(folder / NUMBERS, json.dumps(numbers, indent=2, allow_nan=False) + "\n")
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """The share of the work between two points."""
+    return lambda what, done: progress(what, start + (end - start) * done)
 
 
 def _write(file: Path, text: str) -> None:
@@ -71,18 +112,17 @@ def _write(file: Path, text: str) -> None:
 
 
 def _drawn(
-    found: Diagnosis, case: Case, folder: Path, progress: Progress
+    kind: str, subject: Any, folder: Path, progress: Progress
 ) -> Iterator[tuple[LayerReport | None, Shown] | str]:
     """Each picture as it lies in the folder, and why one is missing."""
     from rnndiag import figures
-    from rnndiag.figures.base import NotDrawn, Subject
+    from rnndiag.figures.base import NotDrawn
 
-    subject = Subject.of(found.report, found.run, case.policy.lag)
-    modules = figures.modules("checkpoint")
+    modules = figures.modules(kind)
     names: set[str] = set()
     for place, module in enumerate(modules):
         what = module.__name__.rpartition(".")[2].replace("_", " ")
-        progress(f"drawing: {what}", _DIAGNOSED + (0.97 - _DIAGNOSED) * place / len(modules))
+        progress(f"drawing: {what}", place / len(modules))
         for picture in figures.draw(module, subject):
             if isinstance(picture, NotDrawn):
                 yield f"The figure {picture.name} could not be drawn: {picture.reason}"

@@ -12,8 +12,11 @@ import click
 
 from rnndiag import __version__
 from rnndiag.cli.advise import advise
+from rnndiag.cli.compare import compare
 from rnndiag.cli.explain import explain
 from rnndiag.cli.inspect import inspect
+from rnndiag.cli.plan import plan
+from rnndiag.cli.report import report
 from rnndiag.cli.rules import rules
 from rnndiag.cli.writing import complain
 from rnndiag.errors import RnndiagError
@@ -62,5 +65,5 @@ def main(debug: bool) -> None:
     """
 
 
-for _command in (inspect, advise, rules, explain):
+for _command in (inspect, advise, report, compare, plan, rules, explain):
     main.add_command(_command)

@@ -10,7 +10,7 @@ import click
 
 from rnndiag.cli.choosing import Chosen, choose
 from rnndiag.cli.grouping import GroupedCommand
-from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, POLICY, RUN, output
+from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, POLICY, RUN, WRITE_BASELINE, output
 from rnndiag.cli.writing import complain, write
 from rnndiag.errors import BadOption
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @INPUT
 @EVIDENCE
 @POLICY
+@WRITE_BASELINE
 @output(verbose="Every step's lines to paste, all advice, and what was skipped.")
 @RUN
 @CONFIG
@@ -48,7 +49,7 @@ def advise(checkpoints: tuple[str, ...], config: Path | None, **parameters: Any)
     paths = _once([entry.path for entry in entries])
     cases = {path: _case(chosen.about(path)) for path in paths}
     output = None if common["output"] == Path("-") else common["output"]
-    _check_measured(paths, chosen.given)
+    check_measured(paths, chosen.given)
     _check_places(cases, chosen, output)
     with bar(quiet=common["quiet"]) as progress:
         outcome = advising.advise(paths, lambda path: _case(chosen.about(path)), progress)
@@ -81,7 +82,7 @@ def _case(chosen: Mapping[str, Any]) -> Case:
 # ---------------------------------------------------------------- before the work
 
 
-def _check_measured(paths: Sequence[str], given: Collection[str]) -> None:
+def check_measured(paths: Sequence[str], given: Collection[str]) -> None:
     """Raise `BadOption` where it is to be run otherwise what ran long ago."""
     from dataclasses import fields
 

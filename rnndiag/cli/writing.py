@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rnndiag.errors import BadOption
+from rnndiag.printable import one_line
 
 _WIDTH_OF_PIPES = 100
 _NARROWEST = 80
@@ -20,7 +21,8 @@ _PLAIN = str.maketrans("▁▂▃▄▅▆▇█┊→←≥≤×‖λ₁τ∞�
 
 def complain(what: str, hint: str) -> None:
     """What is wrong and where; on a line of its own, what to try."""
-    click.echo(f"rnndiag: {what}" + (f"\n  {hint}" if hint else ""), err=True)
+    hint = f"\n  {one_line(hint)}" if hint else ""
+    click.echo(f"rnndiag: {one_line(what)}{hint}", err=True)
 
 
 def write(outcome: Any, format_: str, output: Path | None, *, verbose: bool) -> None:
@@ -29,7 +31,11 @@ def write(outcome: Any, format_: str, output: Path | None, *, verbose: bool) -> 
 
     render = registry.modules("rnndiag.outputs")[format_].render
     terminal = on_terminal() and output is None
-    text = render(outcome, width=width(), color=terminal, verbose=verbose)
+    deliver(render(outcome, width=width(), color=terminal, verbose=verbose), output)
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """To the file, which is whole or not there, or to the terminal."""
     if output is None:
         show(text)
         return

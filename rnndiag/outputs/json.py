@@ -31,21 +31,21 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
         "rnndiag_version": __version__,
         "exit_code": outcome.exit_code,
         "reports": reports,
-        "unread": _plain(outcome.unread),
+        "unread": plain(outcome.unread),
     }
 
 
 def report_data(report: Report) -> dict[str, Any]:
     """One report as plain data; numbers that JSON has not become null."""
-    data = {"schema_version": report.schema_version, **_plain(report)}
+    data = {"schema_version": report.schema_version, **plain(report)}
     data["layers"] = [_layer(layer) for layer in report.layers]
     del data["judgement"]
     judged = report.judgement or _NOT_ASKED
     data["judged"] = report.judgement is not None
-    data["findings"] = _plain(judged.findings)
-    data["passed"] = _plain(judged.passed)
+    data["findings"] = plain(judged.findings)
+    data["passed"] = plain(judged.passed)
     measurements = [item for layer in report.layers for item in _skipped(layer)]
-    data["skipped"] = [*measurements, *_plain(judged.skipped)]
+    data["skipped"] = [*measurements, *plain(judged.skipped)]
     return data
 
 
@@ -61,21 +61,22 @@ def _skipped(layer: LayerReport) -> Iterator[dict[str, Any]]:
 
 
 def _layer(layer: LayerReport) -> dict[str, Any]:
-    data: dict[str, Any] = _plain(layer)
+    data: dict[str, Any] = plain(layer)
     measured = layer.measurements.items()
     data["measurements"] = {
-        name: None if isinstance(fact, Skipped) else _plain(fact) for name, fact in measured
+        name: None if isinstance(fact, Skipped) else plain(fact) for name, fact in measured
     }
     return data
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Records, mappings and sequences as what JSON holds; numbers that it has not become null."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, bool):
         return value
     if isinstance(value, Integral):

@@ -18,6 +18,8 @@ from rnndiag.records.checkpoint import (
     Writer,
 )
 from rnndiag.records.common import Array, Direction, Shape, Wiring
+from rnndiag.records.comparison import Change, Comparison, LayerPair, Verdict
+from rnndiag.records.coverage import ROLES, Coverage, Role, StoredArray
 from rnndiag.records.evidence import (
     History,
     LayerSettings,
@@ -59,13 +61,17 @@ from rnndiag.records.run import LayerRun, LayerWeights, NotAnalysed, Probe, Prob
 __all__ = [
     "CONFIDENCES",
     "NO_OPTIMIZER",
+    "ROLES",
     "SEVERITIES",
     "Advice",
     "Array",
     "Call",
+    "Change",
     "Checkpoint",
     "CheckpointReport",
+    "Comparison",
     "Confidence",
+    "Coverage",
     "Direction",
     "Failed",
     "Finding",
@@ -74,6 +80,7 @@ __all__ = [
     "InputScale",
     "Judgement",
     "KerasModel",
+    "LayerPair",
     "LayerReport",
     "LayerRun",
     "LayerSettings",
@@ -93,6 +100,7 @@ __all__ = [
     "ProbeRun",
     "Ref",
     "Report",
+    "Role",
     "Series",
     "Setting",
     "Settings",
@@ -100,12 +108,14 @@ __all__ = [
     "Shape",
     "Skipped",
     "StateDict",
+    "StoredArray",
     "Surrounding",
     "TorchModule",
     "TrainingFact",
     "Trial",
     "Trials",
     "Unread",
+    "Verdict",
     "WeightSizes",
     "Wiring",
     "Writer",

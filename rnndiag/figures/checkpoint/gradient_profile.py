@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from rnndiag.figures._profiles import DEEPEST, log10_of, scale
 from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, SKY, VERMILION, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements.gradient_span import GradientSpan
@@ -17,8 +17,6 @@ from rnndiag.records import Array
 
 PLACE = 10
 TITLE = "Gradient through time"
-_DEEPEST = -30.0
-"""log10 under which the axis does not follow: nothing trains on what is left there."""
 
 
 def draw(subject: Subject) -> Iterator[Picture]:
@@ -34,7 +32,7 @@ def _picture(layer: Layer, span: GradientSpan, lag: int | None) -> Picture:
     _band(axes, layer)
     _profile(axes, span)
     _marks(axes, span, lag)
-    _scales(axes, span)
+    scale(axes, [span])
     legend(figure, axes)
     return Picture(
         name="gradient_profile",
@@ -51,8 +49,7 @@ def _picture(layer: Layer, span: GradientSpan, lag: int | None) -> Picture:
 
 def _profile(axes: Axes, span: GradientSpan) -> None:
     """The measured profile; a gap where the gradient is exactly 0."""
-    logs = [np.nan if value is None else value for value in span.log10_profile]
-    axes.plot(logs, color=BLUE, label="mean of samples")
+    axes.plot(log10_of(span), color=BLUE, label="mean of samples")
 
 
 def _band(axes: Axes, layer: Layer) -> None:
@@ -75,7 +72,7 @@ def _each(layer: Layer) -> Array:
     flat = relative.reshape(-1, relative.shape[-1])
     kept: Array = flat[np.isfinite(flat[:, :1]).all(axis=1)]
     # An exact zero has no logarithm: it stands at the bottom of the axis.
-    return np.maximum(kept, 2 * _DEEPEST)
+    return np.maximum(kept, 2 * DEEPEST)
 
 
 def _marks(axes: Axes, span: GradientSpan, lag: int | None) -> None:
@@ -89,22 +86,6 @@ def _marks(axes: Axes, span: GradientSpan, lag: int | None) -> None:
         axes.plot([span.half_life], [np.log10(0.5)], "o", color=BLACK, label=told)
     if lag is not None:
         axes.axvline(lag, color=PURPLE, ls="-.", lw=1.4, label=f"lag of the task {lag}")
-
-
-def _scales(axes: Axes, span: GradientSpan) -> None:
-    lowest = min((value for value in span.log10_profile if value is not None), default=0.0)
-    bottom = max(_DEEPEST, min(lowest, np.log10(span.alpha)) - 0.5)
-    axes.set_ylim(bottom=bottom, top=max(0.5, np.log10(span.growth) + 0.5))
-    axes.set_xlabel("steps back from the last real step")
-    axes.set_ylabel("gradient / that at the last step")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda power, _: _power(power)))
-
-
-def _power(power: float) -> str:
-    """``1``, ``0.1``, and ``1e-7`` where more zeros would have to be counted."""
-    return f"{10.0**power:g}"
 
 
 # ---------------------------------------------------------------- what is said

@@ -67,7 +67,7 @@ def _bars(axes: Axes, norms: WeightNorms, part: str, offset: float, start: float
     axes.bar(places, heights, _WIDTH, color=PARTS[part], label=_NAMES[part])
     if start is not None:
         ends = places - _WIDTH / 2, places + _WIDTH / 2
-        label = "at initialisation" if part == "kernel" else None
+        label = "at initialisation" if part == "kernel" else ""
         axes.hlines([start] * len(sizes), *ends, color=BLACK, ls=":", label=label)
 
 

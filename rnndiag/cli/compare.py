@@ -1,0 +1,148 @@
+"""``rnndiag compare``: what changed from one checkpoint to another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rnndiag.cli.advise import check_measured
+from rnndiag.cli.choosing import choose
+from rnndiag.cli.grouping import GroupedCommand, group, together
+from rnndiag.cli.options import CONFIG, INPUT, LAG, RULES, RUN, output
+from rnndiag.cli.writing import complain, deliver, on_terminal, width
+from rnndiag.errors import BadOption
+from rnndiag.registry import names
+
+if TYPE_CHECKING:
+    from rnndiag.records import Comparison
+
+_comparison = group("Comparison")
+_COMPARISON = together(
+    _comparison(
+        "--fail-on",
+        "fail_on_change",
+        type=click.Choice(["never", "regression"]),
+        default="never",
+        show_default=True,
+        help="Whether a regression makes the exit status 1: never or regression.",
+    ),
+    _comparison(
+        "--tolerance",
+        multiple=True,
+        metavar="NAME=N",
+        help="Change that counts as none: span=0.2; -v and JSON tell the names.",
+    ),
+    _comparison(
+        "-o",
+        "--report",
+        "folder",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Also a folder with figures and a page to open.",
+    ),
+    _comparison("--force", is_flag=True, help="Replace that folder whatever it holds."),
+)
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("before", metavar="BEFORE")
+@click.argument("after", metavar="AFTER")
+@_COMPARISON
+@INPUT
+@LAG
+@RULES
+@output(names("rnndiag.comparisons"), verbose="Also what did not change.")
+@RUN
+@CONFIG
+def compare(
+    before: str,
+    after: str,
+    fail_on_change: str,
+    tolerance: tuple[str, ...],
+    folder: Path | None,
+    force: bool,
+    config: Path | None,
+    **parameters: Any,
+) -> None:
+    """Say what changed from BEFORE to AFTER: spans, units, gates, norms, findings.
+
+    The same probe runs through both. Layers are matched by name, then by cell, direction and
+    size in their order; one may be Keras's and the other PyTorch's. Either may be a report that
+    was saved with --format json.
+
+    What got worse is a regression: a shorter span, more dead units, extreme values or stuck
+    gates, values that are not finite, and errors and warnings that BEFORE has not.
+
+    Exit status: 0, 1 for a regression with --fail-on regression, 2 a file, an option or rnndiag
+    is at fault, 3 one of the two has no recurrent layer that could be analysed.
+    """
+    from rnndiag import comparing, registry
+    from rnndiag.advising import Case
+    from rnndiag.progress import bar
+
+    chosen = choose(config, parameters)
+    check_measured([before, after], chosen.given)
+    each = [chosen.about(path) for path in (before, after)]
+    cases = [Case.of({**own, "thresholds": own["threshold"]}) for own in each]
+    common = chosen.about()
+    place = None if common["output"] == Path("-") else common["output"]
+    _check_places(place, folder, force, [before, after, *_read(each)])
+    with bar(quiet=common["quiet"]) as progress:
+        found = comparing.compare(
+            (before, after),
+            (cases[0], cases[1]),
+            tolerances=_tolerances(tolerance),
+            fail=fail_on_change == "regression",
+            progress=progress,
+        )
+        if folder is not None:
+            _illustrate(found, folder, force)
+    render = registry.modules("rnndiag.comparisons")[common["format_"]].render
+    color = on_terminal() and place is None
+    deliver(render(found, width=width(), color=color, verbose=common["verbose"]), place)
+    if folder is not None and not common["quiet"]:
+        complain(f"{folder / 'index.html'} is written", "")
+    click.get_current_context().exit(found.exit_code)
+
+
+def _tolerances(given: tuple[str, ...]) -> dict[str, float]:
+    """``span=0.2`` as a name and a number; raises `BadOption`."""
+    found = {}
+    for part in (part.strip() for own in given for part in own.split(",")):
+        name, sign, text = part.partition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not sign or not number >= 0:
+            raise BadOption(f"--tolerance {part!r}: not a name and a number", "such as span=0.2")
+        found[name.strip()] = number
+    return found
+
+
+def _read(each: Sequence[Mapping[str, Any]]) -> list[str | Path]:
+    named = (own[name] for own in each for name in ("probe", "targets"))
+    return [path for path in named if path is not None]
+
+
+def _check_places(
+    place: Path | None, folder: Path | None, force: bool, read: list[str | Path]
+) -> None:
+    """Nothing that is read may be written over, and what cannot be written is told first."""
+    from rnndiag.files import check_writable
+
+    check_writable([place] if place is not None else [], [Path(path) for path in read])
+    if folder is not None:
+        from rnndiag.publishing import folders
+
+        folders.check_replaceable(folder, force=force)
+
+
+def _illustrate(found: Comparison, folder: Path, force: bool) -> None:
+    from rnndiag import illustrating
+
+    illustrating.illustrate_comparison(found, folder, force=force)

@@ -1,0 +1,75 @@
+"""``rnndiag plan``: what to try next, and what to search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rnndiag.cli.advise import check_measured
+from rnndiag.cli.choosing import choose
+from rnndiag.cli.grouping import GroupedCommand, group
+from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, RUN
+from rnndiag.cli.options import output as output_options
+from rnndiag.cli.writing import deliver, on_terminal, width
+from rnndiag.registry import names
+
+_PROFILE = group("Judgement")(
+    "--profile",
+    type=click.Choice(["a", "b"]),
+    default="a",
+    show_default=True,
+    help="Which of the rules' two documents counts where they disagree.",
+)
+_JUDGED: Mapping[str, Any] = {"select": (), "ignore": (), "severity": (), "threshold": ()}
+"""What a configuration may say of judging; a plan takes it over and has no options for it."""
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("checkpoint", metavar="CKPT")
+@INPUT
+@EVIDENCE
+@_PROFILE
+@output_options(names("rnndiag.plans"), verbose="The findings behind each step, lines to paste.")
+@RUN
+@CONFIG
+def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
+    """Say what to try next with CKPT, in which order, and what is worth a search.
+
+    The values follow the two documents' ladders, fitted to the network, and what was tried so
+    far: --trials. A search space holds no more than what this checkpoint gives a reason for;
+    --format optuna writes it as a Python module. Findings that want opposite things are weighed,
+    and the plan says how.
+
+    CKPT may also be a report that was saved with --format json.
+
+    Exit status: 0 a plan was made, whatever was found; 2 a file, an option or rnndiag is at fault;
+    3 no recurrent layer could be analysed.
+    """
+    from rnndiag import planning, registry
+    from rnndiag.advising import Case
+    from rnndiag.progress import bar
+
+    chosen = choose(config, {**parameters, **_JUDGED})
+    common = chosen.about(checkpoint)
+    output = None if common["output"] == Path("-") else common["output"]
+    check_measured([checkpoint], chosen.given)
+    _check_output(output, checkpoint, common)
+    case = Case.of({**common, "thresholds": common["threshold"]})
+    with bar(quiet=common["quiet"]) as progress:
+        made = planning.plan(checkpoint, case, progress)
+    render = registry.modules("rnndiag.plans")[common["format_"]].render
+    color = on_terminal() and output is None
+    deliver(render(made, width=width(), color=color, verbose=common["verbose"]), output)
+    click.get_current_context().exit(made.exit_code)
+
+
+def _check_output(output: Path | None, checkpoint: str, common: Mapping[str, Any]) -> None:
+    """Nothing that is read may be written over."""
+    from rnndiag.files import check_writable
+
+    read = [common[name] for name in ("probe", "targets", "history", "context", "trials")]
+    inputs = [Path(path) for path in (checkpoint, *read, *common["series"]) if path is not None]
+    check_writable([output] if output is not None else [], inputs)

@@ -1,0 +1,74 @@
+"""How much each quantity of a pair of layers changed, and whether that is worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from rnndiag.comparing._quantities import Quantity
+from rnndiag.records import Change, LayerPair, LayerReport, Skipped, Verdict
+
+
+def pair(
+    before: LayerReport,
+    after: LayerReport,
+    how: Literal["name", "order and shape"],
+    quantities: Sequence[Quantity],
+) -> LayerPair:
+    changes = (_change(before, after, quantity) for quantity in quantities)
+    kept = tuple(own for own in changes if own.before is not None or own.after is not None)
+    return LayerPair(before=before, after=after, matched_by=how, changes=kept)
+
+
+def _change(before: LayerReport, after: LayerReport, quantity: Quantity) -> Change:
+    values = _value(before, quantity), _value(after, quantity)
+    bounds = _is_bound(before, quantity), _is_bound(after, quantity)
+    return Change(
+        name=quantity.name,
+        label=quantity.label,
+        unit=quantity.unit,
+        before=values[0],
+        after=values[1],
+        before_at_least=bounds[0],
+        after_at_least=bounds[1],
+        tolerance=quantity.tolerance,
+        relative=quantity.relative,
+        verdict=_verdict(*values, bounds, quantity),
+    )
+
+
+def _value(layer: LayerReport, quantity: Quantity) -> float | None:
+    fact = layer.measurements.get(quantity.fact)
+    if fact is None or isinstance(fact, Skipped):
+        return None
+    if isinstance(fact, Mapping):
+        # A record for each gate: the worst of them.
+        return max(float(getattr(gate, quantity.field)) for gate in fact.values())
+    value = getattr(fact, quantity.field)
+    return None if value is None else float(value)
+
+
+def _is_bound(layer: LayerReport, quantity: Quantity) -> bool:
+    return quantity.name == "span" and bool(
+        getattr(layer.measurements.get(quantity.fact), "censored", False)
+    )
+
+
+def _verdict(
+    before: float | None, after: float | None, bounds: tuple[bool, bool], quantity: Quantity
+) -> Verdict:
+    if before is None or after is None:
+        return "unknown"
+    if all(bounds) or not _differ(before, after, quantity):
+        return "same"
+    if quantity.worse is None:
+        return "changed"
+    less = after < before
+    return "worse" if less == (quantity.worse == "less") else "better"
+
+
+def _differ(before: float, after: float, quantity: Quantity) -> bool:
+    if before == after:
+        return False
+    allowed = quantity.tolerance * (abs(before) if quantity.relative else 1.0)
+    return not abs(after - before) <= allowed

@@ -1,0 +1,64 @@
+"""Markdown for a pull request's comment: what got worse, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rnndiag.comparing import words
+from rnndiag.outputs._text import counted, place, title
+from rnndiag.outputs.markdown import code, escaped
+from rnndiag.records import Comparison, Finding, LayerPair
+
+_OF_NOTE = ("worse", "better", "changed", "unknown")
+
+
+def render(comparison: Comparison, *, width: int, color: bool, verbose: bool) -> str:
+    """A table for each layer; `verbose` adds what did not change."""
+    worse = comparison.regressions
+    verdict = counted(len(worse), "regression") if worse else "no regression"
+    blocks = [f"## rnndiag: {verdict}", _between(comparison)]
+    if worse:
+        blocks.append("\n".join(f"- **{escaped(sentence)}**" for sentence in worse))
+    for pair in comparison.pairs:
+        blocks += _pair(pair, verbose)
+    blocks += _findings("Findings that appeared", comparison.appeared)
+    blocks += _findings("Findings that are gone", comparison.gone)
+    remarks = [*_alone(comparison), *comparison.notes]
+    if remarks:
+        blocks.append("\n".join(f"- {escaped(remark)}" for remark in remarks))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _between(comparison: Comparison) -> str:
+    before, after = comparison.before.checkpoint.path, comparison.after.checkpoint.path
+    return f"{code(before)} → {code(after)}"
+
+
+def _pair(pair: LayerPair, verbose: bool) -> Iterator[str]:
+    yield f"### {code(title(pair.after))}"
+    shown = [own for own in pair.changes if verbose or own.verdict in _OF_NOTE]
+    if not shown:
+        yield "Nothing changed by more than its tolerance."
+        return
+    rows = ["| | before | after | |", "|---|---|---|---|"]
+    for own in shown:
+        unit = f" ({own.unit})" if own.unit not in ("", "share") else ""
+        cells = f"{own.label}{unit}", words.before(own), words.after(own), own.verdict
+        rows.append(f"| {' | '.join(map(escaped, cells))} |")
+    yield "\n".join(rows)
+
+
+def _findings(heading: str, findings: Sequence[Finding]) -> Iterator[str]:
+    if findings:
+        yield f"### {heading}"
+        yield "\n".join(
+            f"- {own.severity} {own.rule} {escaped(own.name)}, {code(place(own) or 'network')}: "
+            f"{escaped(own.message)}"
+            for own in findings
+        )
+
+
+def _alone(comparison: Comparison) -> Iterator[str]:
+    for when, layers in (("before", comparison.only_before), ("after", comparison.only_after)):
+        if layers:
+            yield f"only {when}: {', '.join(title(layer) for layer in layers)}"

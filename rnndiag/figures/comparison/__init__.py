@@ -1,0 +1,1 @@
+"""Figures of two checkpoints side by side: what `rnndiag compare -o DIR` shows."""

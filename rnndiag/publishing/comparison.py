@@ -1,0 +1,75 @@
+"""The page on two checkpoints: what got worse, and what changed in each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rnndiag.comparing import words
+from rnndiag.outputs._text import counted, title
+from rnndiag.publishing.base import Page, Section, Shown, Table
+from rnndiag.records import Comparison, LayerPair, LayerReport
+
+
+def page(
+    comparison: Comparison,
+    shown: Sequence[tuple[LayerReport | None, Shown]],
+    broken: Sequence[str] = (),
+) -> Page:
+    """What is told of a comparison, with the pictures of each pair of layers.
+
+    `broken` says which figures could not be drawn.
+    """
+    before, after = (own.checkpoint.path for own in (comparison.before, comparison.after))
+    worse = comparison.regressions
+    return Page(
+        title=f"{Path(before).name} → {Path(after).name}",
+        about=(f"before: {before}", f"after: {after}"),
+        verdict=counted(len(worse), "regression") if worse else "no regression",
+        sections=tuple(_sections(comparison, shown, broken)),
+    )
+
+
+def _sections(
+    comparison: Comparison, shown: Sequence[tuple[LayerReport | None, Shown]], broken: Sequence[str]
+) -> Iterator[Section]:
+    if comparison.regressions:
+        yield Section(title="What got worse", points=comparison.regressions)
+    for pair in comparison.pairs:
+        pictures = tuple(own for layer, own in shown if layer is pair.after)
+        yield Section(title=_name(pair), tables=(_table(pair),), pictures=pictures)
+    for heading, findings in (
+        ("Findings that appeared", comparison.appeared),
+        ("Findings that are gone", comparison.gone),
+    ):
+        if findings:
+            yield Section(title=heading, findings=findings)
+    remarks = (*_alone(comparison), *comparison.notes, *broken)
+    if remarks:
+        yield Section(title="To keep in mind", points=remarks)
+
+
+def _name(pair: LayerPair) -> str:
+    before, after = title(pair.before), title(pair.after)
+    return after if before == after else f"{before}, now {after}"
+
+
+def _table(pair: LayerPair) -> Table:
+    return Table(
+        columns=("", "before", "after", ""),
+        rows=tuple(
+            (
+                f"{own.label} ({own.unit})" if own.unit not in ("", "share") else own.label,
+                words.before(own),
+                words.after(own),
+                own.verdict,
+            )
+            for own in pair.changes
+        ),
+    )
+
+
+def _alone(comparison: Comparison) -> Iterator[str]:
+    for when, layers in (("before", comparison.only_before), ("after", comparison.only_after)):
+        if layers:
+            yield f"Only {when}: {', '.join(title(layer) for layer in layers)}"
