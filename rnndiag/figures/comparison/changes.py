@@ -47,7 +47,7 @@ def _picture(pair: LayerPair, times: Sequence[Change], points: Sequence[Change])
     _lollipops(above, times, [float(np.log2(_ratio(own))) for own in times])
     above.set_xlim(-_END - 0.5, _END + 0.5)
     above.set_xticks(np.arange(-_END, _END + 1, 2))
-    above.xaxis.set_major_formatter(FuncFormatter(lambda power, _: f"×{2.0**power:g}"))
+    above.xaxis.set_major_formatter(FuncFormatter(lambda power, _: _times(power)))
     _lollipops(below, points, [100 * _difference(own) for own in points])
     below.set_xlim(-105, 105)
     below.set_xlabel("change in points of a share")
@@ -71,6 +71,10 @@ def _difference(change: Change) -> float:
     assert change.before is not None
     assert change.after is not None
     return change.after - change.before
+
+
+def _times(power: float) -> str:
+    return f"×{2.0**power:g}" if power >= 0 else f"÷{2.0**-power:g}"
 
 
 def _lollipops(axes: Axes, changes: Sequence[Change], sizes: Sequence[float]) -> None:
