@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from rnndiag.layers.base import Recorder, Signal
+from rnndiag.layers.base import Recorder, Signal, Unknown
 from rnndiag.layers.model import Model
 from rnndiag.records import Graph, LayerSpec, NotAnalysed, Writer
 from rnndiag.recurrence import TotalGradients
@@ -26,10 +27,26 @@ class Pass:
     ) -> list[TotalGradients]:
         """Each recurrent layer's total gradients of what the cotangents make of the values."""
         entries = self.recorder.entries
-        if entries:
-            inputs = [entry.z for entry in entries]
+        if entries and all(value.requires_grad for value in values):
+            inputs = [z for entry in entries for z in entry.steps or (entry.z,)]
             torch.autograd.grad(values, inputs, cotangents, retain_graph=True, allow_unused=True)
         return [entry.journal.take_totals() for entry in entries]
+
+
+class Runnable(Protocol):
+    """A network that the probe can be run through, rebuilt or the user's own."""
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def not_analysed(self) -> tuple[NotAnalysed, ...]: ...
+    @property
+    def not_rebuilt(self) -> Mapping[str, str]: ...
+    def run(self, inputs: tuple[Signal, ...], recorder: Recorder) -> Pass:
+        """Run one batch."""
+        ...
 
 
 class Network:
@@ -47,6 +64,12 @@ class Network:
     def not_analysed(self) -> tuple[NotAnalysed, ...]:
         """Layers that were not rebuilt."""
         return tuple(self.model.not_analysed())
+
+    @property
+    def not_rebuilt(self) -> dict[str, str]:
+        """Why each of the layers is missing that are not in the network, by name."""
+        lost = [layer for layer in self.model.modules() if isinstance(layer, Unknown)]
+        return {layer.spec.name: layer.reason for layer in lost}
 
     def run(self, inputs: tuple[Signal, ...], recorder: Recorder) -> Pass:
         """Run one batch; layers whose input is unknown are fed the recorder's noise."""

@@ -1,6 +1,6 @@
 """The whole story: a checkpoint becomes a report.
 
-    read → wire → probe → rebuild → run → measure → report
+    read → wire → rebuild → probe → run → measure → report
 
 Measuring never judges, and nothing behind `execution` knows torch.
 """
@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rnndiag import memory
 from rnndiag.progress import Progress, silent
-from rnndiag.records import Options, ProbeRun, Report
+from rnndiag.records import Checkpoint, Options, ProbeRun, Report
+
+if TYPE_CHECKING:
+    from rnndiag.network import Runnable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +34,25 @@ def diagnose(path: str, options: Options) -> Report:
 
 def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnosis:
     """The report and its run; `progress` hears what is being done."""
+    with memory.bounded(options.max_memory, path):
+        return _inspect(path, options, progress)
+
+
+def _inspect(path: str, options: Options, progress: Progress) -> Diagnosis:
     from rnndiag import checkpoints
 
     progress("reading the checkpoint", 0.0)
     checkpoint = checkpoints.read(Path(path), options.architecture)
 
     # Only now: a file that cannot be read should not have to wait for torch.
-    from rnndiag import devices, execution, losses, measurements, probe, reporting, updates, wiring
-    from rnndiag.network import Network
+    from rnndiag import execution, losses, measurements, probe, reporting, updates
 
-    graph = wiring.wire(checkpoint, options)
+    progress("rebuilding the network", 0.05)
+    network = _network(checkpoint, options)
+    graph = network.graph
     names = [ref.layer for ref in graph.outputs]
     options = losses.choose(options, checkpoint.training, names)
     batches = probe.make(graph, options)
-
-    progress("rebuilding the network", 0.05)
-    network = Network(graph, devices.choose(options.device))
 
     progress("running the probe", 0.1)
     run = execution.run(network, batches, options, progress)
@@ -53,3 +61,18 @@ def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnos
     progress("measuring", 0.9)
     facts = [measurements.measure(layer, options) for layer in run.layers]
     return Diagnosis(report=reporting.assemble(checkpoint, graph, run, facts), run=run)
+
+
+def _network(checkpoint: Checkpoint, options: Options) -> Runnable:
+    """The user's own network where it is asked for, else one rebuilt from what the file tells."""
+    from rnndiag import devices, wiring
+    from rnndiag.network import Network
+
+    device = devices.choose(options.device)
+    if options.model is not None or options.unsafe_load:
+        from rnndiag import live
+
+        found = live.open_network(checkpoint, options, device)
+        if found is not None:
+            return found
+    return Network(wiring.wire(checkpoint, options), device)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rnndiag import memory
 from rnndiag.cli.grouping import Decorator, group, together
 from rnndiag.registry import names
 
@@ -22,6 +23,11 @@ _LOSSES = (
 def _parts(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Every item of an option that may be repeated, and may take several with commas."""
     return tuple(part.strip() for value in given for part in value.split(","))
+
+
+def _size(ctx: click.Context, option: click.Parameter, given: str | None) -> int | None:
+    """An option's size in bytes."""
+    return None if given is None else memory.parse(given)
 
 
 # ---------------------------------------------------------------- what goes in
@@ -44,12 +50,25 @@ INPUT = together(
     ),
     _input("--loss", metavar="NAME", help=f"Loss to send back: {_LOSSES}."),
     _input("--architecture", metavar="FILE.json", help="Of Keras weights that came without one."),
+    _input(
+        "--model",
+        metavar="MODULE:FACTORY",
+        help="Run your own network, with a PyTorch file's weights: package.module:factory or "
+        "path/to/file.py:factory, a function or class without arguments. Its code runs.",
+    ),
+    _input(
+        "--unsafe-load",
+        is_flag=True,
+        help="Let a pickle's own code run, and run the network that it holds; what it would "
+        "run is said first. For files of people you trust; never read from a configuration.",
+    ),
 )
 """What is run through the network."""
 
 _known = group("What else is known")
+LAG = _known("--lag", metavar="N", type=_AT_LEAST_1, help="Timesteps the task has to remember.")
 EVIDENCE = together(
-    _known("--lag", metavar="N", type=_AT_LEAST_1, help="Timesteps the task has to remember."),
+    LAG,
     _known(
         "--history",
         type=_PATH,
@@ -77,15 +96,7 @@ EVIDENCE = together(
 # ---------------------------------------------------------------- how it is judged
 
 _policy = group("Judgement")
-POLICY = together(
-    _policy(
-        "--fail-on",
-        metavar="LEVEL",
-        type=click.Choice(["error", "warning", "note", "never"]),
-        default="error",
-        show_default=True,
-        help="Least severity that makes the exit status 1: error, warning, note or never.",
-    ),
+RULES = together(
     _policy(
         "--select",
         multiple=True,
@@ -115,20 +126,35 @@ POLICY = together(
         show_default=True,
         help="Which of the rules' two documents counts where they disagree.",
     ),
+)
+"""Which rules are asked, and how they judge."""
+
+POLICY = together(
+    _policy(
+        "--fail-on",
+        metavar="LEVEL",
+        type=click.Choice(["error", "warning", "note", "never"]),
+        default="error",
+        show_default=True,
+        help="Least severity that makes the exit status 1: error, warning, note or never.",
+    ),
+    RULES,
     _policy(
         "--baseline",
         type=_PATH,
         metavar="FILE",
         help="Findings that are known, and count only where they got clearly worse.",
     ),
-    _policy(
-        "--write-baseline",
-        type=_PATH,
-        metavar="FILE",
-        help="Keep today's findings as known; the exit status is still today's.",
-    ),
 )
 """What counts, and how much."""
+
+WRITE_BASELINE = _policy(
+    "--write-baseline",
+    type=_PATH,
+    metavar="FILE",
+    help="Keep today's findings as known; the exit status is still today's.",
+)
+"""For the command that is run to find what is known."""
 
 # ---------------------------------------------------------------- what comes out
 
@@ -241,6 +267,13 @@ RUN = together(
         default=1e-2,
         show_default=True,
         help="Share of the gradient that still counts as reaching.",
+    ),
+    _run(
+        "--max-memory",
+        metavar="SIZE",
+        callback=_size,
+        help="What the file may make rnndiag take: 2GB, 512MiB or bytes. "
+        "[default: 8 GiB, or 3/4 of the machine's]",
     ),
 )
 """How the network is run on it, and what is made up."""

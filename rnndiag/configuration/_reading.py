@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rnndiag import registry, rules, toml_files
+from rnndiag import memory, registry, rules, toml_files
 from rnndiag.configuration._records import Chosen, Configuration, Entry
 from rnndiag.configuration._rules import cut_of, is_selectable
 from rnndiag.errors import BadOption
@@ -25,7 +25,7 @@ def configuration(document: Document, at: Keys) -> Configuration:
     values = toml_files.table(document, section, at)
     folder = document.path.parent
     shared = {key: value for key, value in values.items() if key not in _TABLES}
-    known = {**_CHOSEN, **_WHOLE, **dict.fromkeys(_TABLES, text)}
+    known = {**_CHOSEN, **_WHOLE, **_NEVER, **dict.fromkeys(_TABLES, text)}
     found = toml_files.checked(document, shared, known, at)
     _check_rules(document, found, at)
     return Configuration(
@@ -66,7 +66,7 @@ def _entry(document: Document, values: Mapping[str, Any], at: Keys) -> Entry:
     for key in named.keys() & {*_WHOLE, *_TABLES}:
         place = toml_files.place_of(document, at, key)
         raise BadOption(f"{place}: {key} is for all checkpoints", "put it above all tables")
-    found = toml_files.checked(document, named, {"path": text, **_CHOSEN}, at)
+    found = toml_files.checked(document, named, {"path": text, **_CHOSEN, **_NEVER}, at)
     if "path" not in found:
         raise BadOption(f"{document.place(*at)}: a checkpoint without path", 'path = "model.pt"')
     folder = document.path.parent
@@ -150,6 +150,26 @@ def _of_file(document: Document, at: Keys, ask: Callable[[], str]) -> str:
 
 # ---------------------------------------------------------------- what may stand there
 
+
+def _size(value: Any) -> int:
+    """A size in bytes, or as ``2GB``."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError('a size: "2GB", "512MiB" or a number of bytes')
+    try:
+        return memory.parse(value)
+    except BadOption:
+        raise ValueError('a size: "2GB", "512MiB" or a number of bytes') from None
+
+
+def _refused(option: str) -> Check:
+    """Whoever writes a configuration must not make code run on other people's machines."""
+
+    def check(value: Any) -> None:
+        raise ValueError(f"given on the command line, each time: {option}")
+
+    return check
+
+
 _CHOSEN: Mapping[str, Check] = {
     "probe": text,
     "probe_key": texts,
@@ -166,6 +186,7 @@ _CHOSEN: Mapping[str, Check] = {
     "nonlinearity": one_of("tanh", "relu"),
     "windows": whole(1),
     "alpha": number(lambda share: 0 < share < 1, "between 0 and 1"),
+    "max_memory": _size,
     "lag": whole(1),
     "history": text,
     "train_column": text,
@@ -181,6 +202,10 @@ _WHOLE: Mapping[str, Check] = {
     "fail_on": one_of(*SEVERITIES, "never"),
     "baseline": text,
     "format": one_of(*registry.names("rnndiag.outputs")),
+}
+_NEVER: Mapping[str, Check] = {
+    "model": _refused("--model"),
+    "unsafe_load": _refused("--unsafe-load"),
 }
 _PATHS: Mapping[str, Callable[[Path, Any], Any]] = {
     "probe": _text_place,

@@ -28,6 +28,7 @@ class Chosen:
     nonlinearity: str | None = None
     windows: int | None = None
     alpha: float | None = None
+    max_memory: int | str | None = None
     lag: int | None = None
     history: Path | None = None
     train_column: str | None = None

@@ -5,8 +5,6 @@ Nothing is unpickled, and an array is read only when it is asked for.
 
 from __future__ import annotations
 
-import pickle
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnndiag import memory
 from rnndiag.errors import BadProbe
 from rnndiag.probe.tables import read_table
 from rnndiag.records import Array
 
 if TYPE_CHECKING:
-    import torch
+    from rnndiag.probe.tensor_files import Stored
 
 LARGEST_BYTES = 4 << 30
 """No probe array may be larger; a small file can claim terabytes."""
@@ -86,7 +85,7 @@ def _loaders(path: Path, head: bytes) -> dict[str, Loader] | None:
         return dict(_hdf5(path))
     if head.startswith(_ZIP) and (members := _npz_members(path)) is not None:
         return members
-    return _torch(path) if head.startswith((*_ZIP, _PICKLE)) else None
+    return _torch(path, head) if head.startswith((*_ZIP, _PICKLE)) else None
 
 
 def _head(path: Path) -> bytes:
@@ -114,6 +113,7 @@ def _unreadable(path: Path, what: str, error: Exception) -> BadProbe:
 
 
 def _sized(path: Path, name: str, size: int) -> None:
+    memory.check(size, f"array {name!r} of {path}")
     if size > LARGEST_BYTES:
         raise BadProbe(
             f"{path}: array {name!r} claims {size / 2**30:.1f} GiB", "probe with fewer samples"
@@ -167,43 +167,21 @@ def _hdf5_dataset(path: Path, name: str) -> Array:
         dataset = file[name]
         if dataset.external or dataset.is_virtual:
             raise BadProbe(f"{path}: array {name!r} lies in another file", "store it in this one")
+        if dataset.dtype.hasobject:
+            # Where texts and lists of variable length are damaged, HDF5 itself can break on them.
+            raise BadProbe(f"{path}: array {name!r} holds {dataset.dtype}, not numbers")
         _sized(path, name, dataset.nbytes)
         return np.asarray(dataset[()])
 
 
-def _torch(path: Path) -> dict[str, Loader]:
+def _torch(path: Path, head: bytes) -> dict[str, Loader]:
     """A tensor, a list of tensors, or the tensors of a dictionary."""
-    import torch
+    from rnndiag.probe.tensor_files import tensors
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BadProbe(
-            f"{path}: damaged, or holds more than tensors, which is never unpickled",
-            "save tensors alone: torch.save({'x': x}, FILE)",
-        ) from error
-    if isinstance(content, torch.Tensor):
-        content = {"x": content}
-    elif isinstance(content, (list, tuple)):
-        content = {f"x{k}": item for k, item in enumerate(content)}
-    if not isinstance(content, Mapping):
-        raise BadProbe(
-            f"{path}: holds a {type(content).__name__}, not tensors",
-            "save tensors: torch.save({'x': x}, FILE)",
-        )
-    return {
-        str(name): partial(_tensor, path, str(name), item)
-        for name, item in content.items()
-        if isinstance(item, torch.Tensor)
-    }
+    found = tensors(path, zipped=head.startswith(_ZIP))
+    return {name: partial(_tensor, path, name, item) for name, item in found.items()}
 
 
-def _tensor(path: Path, name: str, tensor: torch.Tensor) -> Array:
-    import torch
-
-    _sized(path, name, tensor.numel() * tensor.element_size())
-    dense = tensor.detach().to_dense()
-    # numpy knows no bfloat16.
-    return np.asarray((dense.float() if dense.dtype is torch.bfloat16 else dense).numpy())
+def _tensor(path: Path, name: str, item: Stored) -> Array:
+    _sized(path, name, item.nbytes)
+    return item.array()

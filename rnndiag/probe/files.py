@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ def load(graph: Graph, options: Options) -> Probe:
     needs = needs_of(graph)
     names = _matched(file, [need.name for need in needs], "x", options.probe_key)
     inputs = tuple(_input(file, *pair) for pair in zip(names, needs, strict=True))
+    needs = tuple(map(_settled, needs, inputs))
     batch = _common_batch(file, names, inputs)
     first = first_sequence(needs)
     paddings = tuple(map(_padding, inputs, needs))
@@ -47,6 +49,14 @@ def _input(file: ArrayFile, name: str, need: InputNeed) -> Array:
         column = need.sequence and array.shape[2] == 1
         array = array[:, :, 0] if column else array.reshape(-1, array.shape[2])
     return fitted(array, need, file.label(name))
+
+
+def _settled(need: InputNeed, array: Array) -> InputNeed:
+    """What an input that takes any array has got."""
+    if not need.free:
+        return need
+    ids = array.ndim == 2 and array.dtype.kind in "iu"
+    return replace(need, axes=array.shape[1:], vocabulary=int(array.max()) + 1 if ids else None)
 
 
 def _common_batch(file: ArrayFile, names: Sequence[str], inputs: Sequence[Array]) -> int:

@@ -16,6 +16,8 @@ def fitted(array: Array, need: InputNeed, label: str) -> Array:
 
     `label` names the array and its file in messages.
     """
+    if need.free:
+        return _as_given(array, need, label)
     array = real_numbers(array, label)
     if not _fits(array, need):
         kind = "features" if need.vocabulary is None else "token ids"
@@ -29,6 +31,20 @@ def fitted(array: Array, need: InputNeed, label: str) -> Array:
         raise BadProbe(f"{label} has shape {array.shape}: no {what}", "was the array cut wrongly?")
     check_finite(array, label)
     return features(array, label) if need.vocabulary is None else _ids(array, need, label)
+
+
+def _as_given(array: Array, need: InputNeed, label: str) -> Array:
+    """The array for a network that is code: only its numbers are looked at, not its shape."""
+    if array.ndim == 0 or 0 in array.shape:
+        raise BadProbe(f"{label} has shape {array.shape}: no samples", "is it the right array?")
+    if array.dtype.kind == "b":
+        return array
+    array = real_numbers(array, label)
+    check_finite(array, label)
+    # Tables and some writers have token ids as floats.
+    ids = need.vocabulary is not None and bool((array == array.round()).all())
+    whole = ids or array.dtype.kind in "iu"
+    return array.astype(np.int64) if whole else features(array, label)
 
 
 def real_numbers(array: Array, label: str) -> Array:

@@ -37,6 +37,8 @@ class InputNeed:
     """Token ids lie below this; None where the input takes features."""
     mask_value: float | None = None
     """What the network itself skips: steps of id 0, or of a Masking layer's value."""
+    free: bool = False
+    """Whether a file may have any array here: the network is code, which takes what it likes."""
 
     @property
     def sequence(self) -> bool:
@@ -74,7 +76,8 @@ def free_timesteps(options: Options) -> int:
 
 def _need(graph: Graph, ref: Ref) -> InputNeed:
     tables = [spec for spec in _readers(graph, ref, _SAME_VALUES) if spec.kind == "Embedding"]
-    axes = _stored_axes(graph.layers[ref.layer].config.get("batch_shape"))
+    told = graph.layers[ref.layer].config
+    axes = _stored_axes(told.get("batch_shape"))
     readers = [spec for spec in _readers(graph, ref, _SAME_SHAPE) if spec.kind != "Masking"]
     features = next((size for size in map(_features, readers) if size is not None), None)
     if axes is None and readers:
@@ -84,8 +87,9 @@ def _need(graph: Graph, ref: Ref) -> InputNeed:
     return InputNeed(
         name=ref.layer,
         axes=axes,
-        vocabulary=min((_rows(table) for table in tables), default=None),
+        vocabulary=min((_rows(table) for table in tables), default=told.get("vocabulary")),
         mask_value=_mask_value(graph, ref),
+        free=bool(told.get("free")),
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from rnndiag import memory
 from rnndiag.errors import BadOption, BadProbe
 from rnndiag.probe.inputs import InputNeed, first_sequence, free_timesteps, needs_of
-from rnndiag.records import Array, Graph, LayerSpec, Options, Probe
+from rnndiag.records import Array, Graph, Options, Probe
 
 _SIZE_OF_OTHER_AXES = 8
 """Where neither the network nor an option gives a size: a word's characters, an image's rows."""
-_LARGEST_BYTES = 4 << 30
-"""Of one array that a run keeps; a run keeps about ten of them."""
+_BYTES_A_NUMBER = 20
+"""While a probe is made: drawn in float64, kept in float32, and put together from the seeds'."""
+_HINT = "choose smaller --timesteps, --batch or --seeds, or allow more: --max-memory SIZE"
 
 
 def synthesize(graph: Graph, options: Options) -> Probe:
@@ -26,7 +29,7 @@ def synthesize(graph: Graph, options: Options) -> Probe:
     _check_kind(needs, options)
     _check_timesteps(needs, options)
     shapes = [_shape(need, options) for need in needs]
-    _check_size(graph, shapes, options)
+    _check_size(shapes, options)
     batches = []
     for seed in range(options.seeds):
         rng = np.random.default_rng(options.seed + seed)
@@ -100,24 +103,8 @@ def _check_timesteps(needs: Sequence[InputNeed], options: Options) -> None:
     )
 
 
-def _check_size(graph: Graph, shapes: Sequence[tuple[int, ...]], options: Options) -> None:
-    """Refuse a run that no machine holds, before it is begun."""
-    widest = max((size for spec in graph.layers.values() for size in _widths(spec)), default=1)
+def _check_size(shapes: Sequence[tuple[int, ...]], options: Options) -> None:
+    """Refuse a probe that no machine holds, before it is made."""
     for shape in shapes:
-        steps = shape[1] if len(shape) > 1 else 1
-        size = 4 * options.seeds * max(int(np.prod(shape, dtype=float)), shape[0] * steps * widest)
-        if size > _LARGEST_BYTES:
-            raise BadOption(
-                f"a made-up probe of {options.seeds} x {shape} needs arrays of "
-                f"{size / 2**30:.0f} GiB",
-                "choose smaller --timesteps, --batch or --seeds",
-            )
-
-
-def _widths(spec: LayerSpec) -> list[int]:
-    """Gates times units of the recurrent layers within."""
-    inner = [*spec.inner, *(spec.graph.layers.values() if spec.graph is not None else ())]
-    # Only a recurrent layer has a second matrix, for its state.
-    matrices = [array for array in spec.weights if array.ndim == 2]
-    own = [max(array.shape) for array in matrices] if len(matrices) > 1 else []
-    return own + [size for part in inner for size in _widths(part)]
+        needed = _BYTES_A_NUMBER * options.seeds * math.prod(shape)
+        memory.take(needed, f"a made-up probe of {options.seeds} x {shape}", _HINT)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rnndiag import memory
 from rnndiag.errors import BadOption
 from rnndiag.records.judgement import SEVERITIES, Severity
 
@@ -24,6 +25,10 @@ class Options:
     """What each output's loss counts; all the same where there are none."""
     architecture: str | None = None
     """A JSON file with the configuration of Keras weights that came without one."""
+    model: str | None = None
+    """``package.module:factory`` or ``path/to/file.py:factory``: the user's own network."""
+    unsafe_load: bool = False
+    """Whether a pickle's own code may run; never taken from a configuration file."""
     timesteps: int | None = None
     batch: int = 16
     seeds: int = 3
@@ -32,6 +37,8 @@ class Options:
     nonlinearity: Literal["tanh", "relu"] = "tanh"
     windows: int = 1
     alpha: float = 1e-2
+    max_memory: int | str | None = None
+    """What the checkpoint may make rnndiag take, in bytes or as ``2GB``; None for the default."""
 
     def __post_init__(self) -> None:
         """Raises `BadOption`: the command line is not the only caller."""
@@ -44,14 +51,22 @@ class Options:
             raise BadOption(f"seed is {self.seed}, but must not be negative")
         if not 0 < self.alpha < 1:
             raise BadOption(f"alpha is {self.alpha}, but must lie between 0 and 1")
-        for file in ("probe", "targets"):
-            if getattr(self, f"{file}_key") and getattr(self, file) is None:
-                hint = f"name the file: --{file} FILE"
-                raise BadOption(f"--{file}-key without --{file}", hint)
+        if self.max_memory is not None:
+            memory.parse(self.max_memory)
         if self.probe_kind not in ("auto", "normal", "uniform", "onehot", "ids"):
             raise BadOption(f"probe_kind is {self.probe_kind!r}, which rnndiag cannot make up")
         if self.nonlinearity not in ("tanh", "relu"):
             raise BadOption(f"nonlinearity is {self.nonlinearity!r}, but must be tanh or relu")
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        for file in ("probe", "targets"):
+            if getattr(self, f"{file}_key") and getattr(self, file) is None:
+                hint = f"name the file: --{file} FILE"
+                raise BadOption(f"--{file}-key without --{file}", hint)
+        if self.model is not None and self.unsafe_load:
+            hint = "--model reads the file as data and runs none of its code; leave the other out"
+            raise BadOption("--unsafe-load beside --model", hint)
 
 
 @dataclass(frozen=True, kw_only=True)
