@@ -19,9 +19,9 @@ def _is_tensorflows(writer: Writer) -> bool:
     return "tf" in (writer.version or "")
 
 
-def _is_keras2_before(writer: Writer, version: tuple[int, ...]) -> bool:
-    """Keras 2 itself, not TensorFlow's, before `version`."""
-    return (2,) <= writer.numbers < version and not _is_tensorflows(writer)
+def _is_keras_before(writer: Writer, version: tuple[int, ...]) -> bool:
+    """Keras 1 or 2 itself, not TensorFlow's, before `version`."""
+    return () < writer.numbers < version and not _is_tensorflows(writer)
 
 
 # ---------------------------------------------------------------- cells
@@ -34,17 +34,25 @@ def clips_hard_sigmoid(writer: Writer) -> bool:
 
 def cells_default_to_hard_sigmoid(writer: Writer) -> bool:
     """The cells of Keras 2.0 write no configuration of their own."""
-    return _is_keras2_before(writer, (2, 3))
+    return _is_keras_before(writer, (2, 3))
 
 
 def cells_default_to_reset_after(writer: Writer) -> bool:
     """A GRU's reset gate stands after the recurrent product since TensorFlow 2 and Keras 3."""
-    return not _is_keras2_before(writer, (2, 4))
+    return not _is_keras_before(writer, (2, 4))
 
 
 def puts_last_cell_first(writer: Writer) -> bool:
     """Stacked cells gave their states from the last cell to the first."""
-    return _is_keras2_before(writer, (2, 2, 3))
+    return _is_keras_before(writer, (2, 2, 3))
+
+
+# ---------------------------------------------------------------- convolutions
+
+
+def turns_kernels_around(writer: Writer) -> bool:
+    """Theano convolves in the mathematical sense; the others correlate, and call it the same."""
+    return writer.framework == "keras" and writer.backend == "theano"
 
 
 # ---------------------------------------------------------------- masks in recurrent layers
@@ -61,7 +69,7 @@ def shows_state_at_masked_steps(writer: Writer) -> bool:
     The two differ before the first real step, and where the first state is not the last
     cell's.
     """
-    return writer.backend == "tensorflow" and _is_keras2_before(writer, (2, 3))
+    return writer.backend == "tensorflow" and _is_keras_before(writer, (2, 3))
 
 
 def ignores_mask_beside_states(writer: Writer) -> bool:
@@ -89,9 +97,19 @@ def any_mask_is_enough(writer: Writer) -> bool:
 
 def time_distributed_hides_mask(writer: Writer) -> bool:
     """Before Keras 2.2 the wrapped layer never saw the mask."""
-    return _is_keras2_before(writer, (2, 2))
+    return _is_keras_before(writer, (2, 2))
 
 
 def time_distributed_asks_for_mask(writer: Writer) -> bool:
     """From Keras 2.2 to 2.15 the wrapped layer tells the output's mask."""
     return not time_distributed_hides_mask(writer) and writer.numbers < (3,)
+
+
+def attention_takes_masks_away(writer: Writer) -> bool:
+    """Since Keras 3.8 multi-head attention leaves its inputs without masks."""
+    return is_keras3(writer) and writer.numbers >= (3, 8)
+
+
+def softmax_zeroes_masked_rows(writer: Writer) -> bool:
+    """Where nothing counts, Softmax gave equal shares up to Keras 3.13, and then nothing."""
+    return is_keras3(writer) and writer.numbers >= (3, 14)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -66,10 +67,13 @@ def _arriving(done: Pass, generator: torch.Generator) -> dict[bool, list[list[St
     if not outputs or not entries:
         return found
     values = [s.value for s in outputs if s.value is not None]
-    count = min(_count(done.recorder.batch), max(value.shape[-1] for value in values))
+    # Of an image, each pixel is a direction of its own.
+    directions = max(math.prod(value.shape[2:] or value.shape[1:]) for value in values)
+    count = min(_count(done.recorder.batch), directions)
+    lengths = {len(entry.z) for entry in entries}
     for first in {entry.reflipped for entry in entries}:
         for _ in range(count):
-            sent = [_output_cotangent(s, first, generator) for s in outputs]
+            sent = [_output_cotangent(s, first, lengths, generator) for s in outputs]
             found[first].append([totals.states for totals in done.gradients(values, sent)])
     return found
 
@@ -78,18 +82,25 @@ def _count(batch: int) -> int:
     return max(1, min(_PULSES_AT_MOST, -(-_PULSES_WANTED // batch)))
 
 
-def _output_cotangent(signal: Signal, first: bool, generator: torch.Generator) -> Tensor:
-    """A random direction of unit length for each sample, at one step where there are steps."""
+def _output_cotangent(
+    signal: Signal, first: bool, lengths: Collection[int], generator: torch.Generator
+) -> Tensor:
+    """A random direction of unit length for each sample, at one step where there are steps.
+
+    (B, T, rows, channels) and (B, rows, columns, channels) are told apart by the layers' `lengths`.
+    """
     value = signal.value
     assert value is not None
     direction = torch.randn(value.shape, generator=generator).to(value.device)
-    if value.dim() > 2:
+    if value.dim() > 2 and (value.dim() != 4 or value.shape[1] in lengths):
         real = real_steps(value, signal)
         at = real.int().argmax(1) if first else last_true(real.T)
         steps = torch.arange(value.shape[1], device=value.device)
         chosen = (steps == at.unsqueeze(-1)).view(*value.shape[:2], *([1] * (value.dim() - 2)))
         direction = direction * chosen
-    flat = torch.nn.functional.normalize(direction.flatten(1), dim=1)
+    # An output of an operation may have one number a sample, or one for all of them.
+    samples = value.shape[0] if value.dim() else 1
+    flat = torch.nn.functional.normalize(direction.reshape(samples, -1), dim=1)
     return flat.view_as(value)
 
 

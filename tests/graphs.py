@@ -58,3 +58,8 @@ def side_by_side(*chains: Graph) -> Graph:
         inputs=tuple(ref for graph in chains for ref in graph.inputs),
         outputs=tuple(ref for graph in chains for ref in graph.outputs),
     )
+
+
+def called(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """The configuration of an operation that is called with these."""
+    return {"args": list(args), "kwargs": kwargs, "differs": False}

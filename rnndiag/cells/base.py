@@ -130,13 +130,46 @@ class Cell(nn.Module, ABC):
 
     @property
     def hidden_size(self) -> int:
-        """Width of the hidden state h."""
+        """Width of the hidden state h, at one of its positions."""
         return self.recurrent_kernel.shape[0]
+
+    @property
+    def positions(self) -> int:
+        """Places at which each unit has a state of its own; they stand side by side in h."""
+        return 1
 
     @property
     def has_slopes(self) -> bool:
         """Whether all activations act on each element by itself, as closed forms need."""
         return all(function.elementwise for function in self.functions)
+
+    # A cell that reads images (`conv_lstm`) has its own of these; all others read vectors.
+
+    @property
+    def step_shape(self) -> tuple[int, ...]:
+        """One timestep of an input that the cell takes; where several fit, one of them."""
+        return (self.input_size,)
+
+    @property
+    def wanted(self) -> str:
+        """The input's shape, for a person."""
+        return f"(batch, timesteps, {self.input_size})"
+
+    def takes(self, x: Tensor) -> bool:
+        """Whether `x` is such an input."""
+        return x.dim() == 3 and x.shape[-1] == self.input_size
+
+    def over(self, x: Tensor) -> Cell:
+        """The cell to run over the input `x`."""
+        return self
+
+    def flattened(self, state: Tensor) -> Tensor:
+        """A part of the state as Keras has it, in a row for each sample."""
+        return state
+
+    def shaped(self, state: Tensor) -> Tensor:
+        """What undoes `flattened`, whatever axes stand before."""
+        return state
 
     def project(self, x: Tensor) -> Tensor:
         """The input's share of all pre-activations, biases included."""

@@ -9,6 +9,8 @@ Keras's and PyTorch's gate order is the same: i, f, g, o. Projection: Sak et al.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -21,9 +23,9 @@ from rnndiag.records import Array, LayerSpec
 class LSTM(Cell):
     """Long short-term memory; the state is (h, c)."""
 
-    kinds = ("LSTM", "LSTMCell", "CuDNNLSTM")
+    kinds: ClassVar[tuple[str, ...]] = ("LSTM", "LSTMCell", "CuDNNLSTM")
     gates = ("input", "forget", "candidate", "output")
-    in_torch = InTorch(name="LSTM", projects=True)
+    in_torch: ClassVar[InTorch | None] = InTorch(name="LSTM", projects=True)
     projection: Tensor | None
 
     def __init__(
@@ -33,8 +35,9 @@ class LSTM(Cell):
         bias: Array | None,
         functions: tuple[Activation, ...],
         projection: Array | None = None,
+        units: int | None = None,
     ) -> None:
-        units = None if projection is None else len(projection)
+        units = units if projection is None else len(projection)
         super().__init__(kernel, recurrent_kernel, bias, functions, units)
         if projection is None:
             self.projection = None
@@ -58,8 +61,21 @@ class LSTM(Cell):
     def zero_state(self, batch: int) -> State:
         return *super().zero_state(batch), self.kernel.new_zeros(batch, self.units)
 
+    def recur(self, h: Tensor) -> Tensor:
+        """The share of h in all pre-activations, which is linear in it."""
+        return h @ self.recurrent_kernel
+
+    def recur_adjoint(self, dz: Tensor) -> Tensor:
+        """The gradient of h from that of the pre-activations: the adjoint of `recur`."""
+        return dz @ self.recurrent_kernel.T
+
+    @property
+    def offset(self) -> Tensor:
+        """The biases at each element of the pre-activations."""
+        return self.bias
+
     def _preactivations(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
-        return (z + state[0] @ self.recurrent_kernel).chunk(4, -1)
+        return (z + self.recur(state[0])).chunk(4, -1)
 
     def _output(self, o: Tensor, c: Tensor) -> Tensor:
         h = o * self.activation(c)
@@ -76,9 +92,9 @@ class LSTM(Cell):
         return self._output(o, c), c
 
     def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
-        kernel = (z - self.bias).chunk(4, -1)
-        recurrent = (state[0] @ self.recurrent_kernel).chunk(4, -1)
-        rows = zip(kernel, recurrent, self.bias.chunk(4), strict=True)
+        kernel = (z - self.offset).chunk(4, -1)
+        recurrent = self.recur(state[0]).chunk(4, -1)
+        rows = zip(kernel, recurrent, self.offset.chunk(4), strict=True)
         return tuple(Parts(kernel=k, recurrent=r, bias=b) for k, r, b in rows)
 
     def linearise(self, z: Tensor, before: State) -> Linearisation:
@@ -101,7 +117,7 @@ class _Closed(Linearisation):
         sigma, phi = cell.recurrent_activation, cell.activation
         i, f, g, o = sigma(zi), sigma(zf), phi(zg), sigma(zo)
         c = f * before[1] + i * g
-        self.recurrent_kernel = cell.recurrent_kernel
+        self.recur, self.recur_adjoint = cell.recur, cell.recur_adjoint
         self.projection = cell.projection
         self.dc_dc = f
         self.dh_dc = o * phi.slope(c)
@@ -115,11 +131,11 @@ class _Closed(Linearisation):
             delta = delta @ self.projection.T
         gamma = gamma + delta * self.dh_dc[t]
         dz = torch.cat((gamma, gamma, gamma, delta), -1) * self.slopes[t]
-        return dz, (dz @ self.recurrent_kernel.T, gamma * self.dc_dc[t])
+        return dz, (self.recur_adjoint(dz), gamma * self.dc_dc[t])
 
     def push(self, t: int, tangent: State) -> State:
         h, c = tangent
-        di, df, dg, do = (self.slopes[t] * (h @ self.recurrent_kernel)).chunk(4, -1)
+        di, df, dg, do = (self.slopes[t] * self.recur(h)).chunk(4, -1)
         c = self.dc_dc[t] * c + di + df + dg
         h = self.dh_dc[t] * c + do
         return (h if self.projection is None else h @ self.projection), c

@@ -14,10 +14,11 @@ _GATES = (2, 3, 4)
 
 
 def looks_recurrent(spec: LayerSpec) -> bool:
-    """By its kind's name, its arrays' shapes, or what it wraps."""
+    """By its kind's name, its arrays' packing or shapes, or what it wraps."""
     nested = spec.graph.layers.values() if spec.graph is not None else ()
     return (
         spec.kind in cells.by_kind()
+        or spec.packing == "torch"
         or _NAMES.search(spec.kind) is not None
         or _has_gates(spec.weights)
         or any(looks_recurrent(part) for part in (*spec.inner, *nested))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnndiag.activations import from_layer
+from rnndiag.layers._ops.nonlinear import softmax
 from rnndiag.layers.base import Layer, Masks, PassesMask
 from rnndiag.records import LayerSpec
 
@@ -52,11 +53,10 @@ class Softmax(PassesMask, Layer):
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
         axis = spec.config.get("axis", -1)
-        self.axes = tuple(axis) if isinstance(axis, list) else (axis,)
+        self.axes = list(axis) if isinstance(axis, list) else [axis]
 
     def forward(self, *values: Tensor) -> Tensor:
-        x = values[0]
-        return (x - x.logsumexp(self.axes, keepdim=True)).exp()
+        return softmax(values[0], self.axes)
 
     def masked(self, masks: Masks, *values: Tensor) -> Tensor:
         """A mask counts where it has the input's shape: one position each, not one timestep."""

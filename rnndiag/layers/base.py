@@ -6,6 +6,7 @@ Batch first throughout, as in Keras.
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from rnndiag import registry
+from rnndiag import memory, registry
 from rnndiag.activations import UnknownActivation
 from rnndiag.cells.base import UnfitWeights
+from rnndiag.convolutions import UnknownGeometry
 from rnndiag.dialects import hands_on_the_values_mask
+from rnndiag.layers import _sizes
 from rnndiag.layers._recurrent_looks import looks_recurrent
 from rnndiag.records import Array, LayerSpec, NotAnalysed, Writer
 from rnndiag.recurrence import Journal
@@ -37,7 +40,7 @@ class Signal:
     mask: Tensor | None = None
     """(B, T) bool, false at steps to skip; None where there is no mask."""
     lost: str | None = None
-    """Why the true value is not known; a value beside it was made from noise."""
+    """Why the true value is not known; a value beside it is a stand-in, mostly made from noise."""
     told: Tensor | None = None
     """A mask that the call is given by hand, in the place of the value's own."""
     padding: Tensor | None = None
@@ -91,6 +94,8 @@ class Entry:
     padding: Tensor | None
     """(T, B) bool in processing order, where the input's padding could be followed to here."""
     isolated: str | None
+    steps: tuple[Tensor, ...] = ()
+    """Of a layer that was called part by part, each call's `z`, which the graph has apart."""
 
 
 @dataclass
@@ -103,9 +108,10 @@ class Recorder:
     device: torch.device
     entries: list[Entry] = field(default_factory=list)
 
-    def noise(self, features: int) -> Tensor:
+    def noise(self, *step: int) -> Tensor:
         """Standard normal input for a layer whose real input cannot be computed."""
-        shape = (self.batch, self.timesteps, features)
+        shape = (self.batch, self.timesteps, *step)
+        memory.take(4 * math.prod(shape), f"noise of the shape {shape}", _sizes.HINT)
         return torch.randn(shape, generator=self.generator).to(self.device)
 
     def count(self, spec: LayerSpec) -> int:
@@ -123,6 +129,12 @@ class Layer(nn.Module, ABC):
     kinds: ClassVar[tuple[str, ...]] = ()
     takes_states: ClassVar[bool] = False
     """Whether its calls take initial states behind the input."""
+    reads_arguments: ClassVar[bool] = False
+    """Whether its configuration holds what its call is given, with a place for each input."""
+    takes_masks_away: bool = False
+    """Whether its inputs have no masks any more, for whatever reads them after it."""
+    keeps_integers: ClassVar[bool] = False
+    """Whether it is given integers and truth values as they are, not as real numbers."""
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__()
@@ -151,17 +163,26 @@ class Layer(nn.Module, ABC):
     ) -> tuple[Signal, ...]:
         """The outputs; lost where an input is lost."""
         lost = why_lost(inputs)
-        values = tuple(as_float(signal.value) for signal in inputs if signal.value is not None)
+        values = tuple(signal.value for signal in inputs if signal.value is not None)
         if not values or len(values) < len(inputs):
             return (Signal(None, lost=lost or f"what feeds {self.spec.name} is unknown"),)
+        if not self.keeps_integers:
+            values = tuple(map(as_float, values))
+        _sizes.check(self, inputs, values)
         try:
-            output = self.masked(tuple(signal.heeded for signal in inputs), *values)
-            masks = tuple(signal.handed_on(self.spec.writer) for signal in inputs)
-            return (Signal(output, self.mask(masks, *values), lost),)
+            return self.outputs(inputs, values, lost)
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             shapes = ", ".join(str(tuple(value.shape)) for value in values)
             reason = f"{self.spec.name}: {self.spec.kind} does not take {shapes} ({error})"
             return (Signal(None, lost=lost or reason),)
+
+    def outputs(
+        self, inputs: tuple[Signal, ...], values: tuple[Tensor, ...], lost: str | None
+    ) -> tuple[Signal, ...]:
+        """The outputs for inputs whose values are all there."""
+        output = self.masked(tuple(signal.heeded for signal in inputs), *values)
+        masks = tuple(signal.handed_on(self.spec.writer) for signal in inputs)
+        return (Signal(output, self.mask(masks, *values), lost),)
 
     def not_analysed(self) -> list[NotAnalysed]:
         """Recurrent layers within that were found but not rebuilt."""
@@ -220,10 +241,18 @@ def build(spec: LayerSpec) -> Layer:
     if reason is None and found is not None:
         try:
             return found(spec)
-        except (CannotRebuild, UnknownActivation, UnfitWeights) as error:
+        except (CannotRebuild, UnknownActivation, UnknownGeometry, UnfitWeights) as error:
             reason = str(error)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             reason = f"its configuration or arrays are not as expected ({error!r})"
     unknown = Unknown(spec)
-    unknown.reason = f"{spec.name}: {spec.kind}: {reason or 'custom or unsupported layer'}"
+    unknown.reason = f"{spec.name}: {spec.kind}: {reason or _why_unknown(spec.kind)}"
     return unknown
+
+
+def _why_unknown(kind: str) -> str:
+    if kind == "Lambda":
+        return "holds Python code, which is never run"
+    if kind.startswith(("ops.", "tf.")):
+        return "unsupported operation"
+    return "custom or unsupported layer"

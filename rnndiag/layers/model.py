@@ -40,6 +40,8 @@ class Model(Layer):
             states = tuple(map(done.find, call.initial_state))
             given = done.inputs(call)
             outputs = layer.run(given, states, recorder)
+            if layer.takes_masks_away:
+                done.unmask(call.inputs)
             done.put(call.layer, call.index, follow_padding(given, outputs))
         return tuple(map(done.find, self.graph.outputs))
 
@@ -56,6 +58,17 @@ class _Signals:
 
     def put(self, layer: str, call: int, signals: tuple[Signal, ...]) -> None:
         self._given[layer, call] = signals
+
+    def unmask(self, refs: tuple[Ref, ...]) -> None:
+        """Take the masks of these signals away, for what comes later."""
+        for layer, call in {(ref.layer, ref.call) for ref in refs}:
+            taken = {ref.tensor for ref in refs if (ref.layer, ref.call) == (layer, call)}
+            signals = enumerate(self._given.get((layer, call), ()))
+            self.put(
+                layer,
+                call,
+                tuple(replace(s, mask=None) if place in taken else s for place, s in signals),
+            )
 
     def find(self, ref: Ref) -> Signal:
         """The signal that `ref` names, or why it is not there."""

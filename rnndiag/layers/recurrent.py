@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnndiag import cells, dialects
+from rnndiag import cells, dialects, memory
 from rnndiag.cells.base import Cell, State
+from rnndiag.layers import _sizes
 from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal, as_float, why_lost
 from rnndiag.records import LayerSpec
 from rnndiag.recurrence import Journal, Recurrence
@@ -30,7 +31,7 @@ class _Feed:
     """What one use of a layer runs on, time-major and in the input's order."""
 
     x: Tensor
-    """(T, B, I)"""
+    """(T, B, I), or with images in the place of I."""
     mask: Tensor | None
     """(T, B) bool, which the cells obey."""
     carried: Tensor | None
@@ -39,6 +40,20 @@ class _Feed:
     """Why it is not what the network feeds the layer."""
     padding: Tensor | None = None
     """(T, B) bool, where the probe's padding is."""
+
+
+_BYTES_A_GATE, _BYTES_A_UNIT = 64, 24
+"""That a run and its gradients keep for each unit, sample and timestep: measured for LSTM, GRU
+and SimpleRNN with 64 units, 500 timesteps and a loss, 250, 150 and 90 in all."""
+
+
+def _take_memory(spec: LayerSpec, cell: Cell, state: State, x: Tensor) -> None:
+    """Raise `TooLarge` where running a cell over `x` takes more than it may."""
+    steps, samples = x.shape[:2]
+    each = _BYTES_A_GATE * len(cell.gates) + _BYTES_A_UNIT
+    needed = each * steps * samples * state[0].shape[-1]
+    what = f"running {spec.name!r} over {steps} timesteps of {samples} samples"
+    memory.take(needed, what, _sizes.HINT)
 
 
 class Recurrent(Layer):
@@ -78,17 +93,19 @@ class Recurrent(Layer):
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
     ) -> tuple[Signal, ...]:
         feed = self._feed(inputs[0], bool(initial), recorder)
-        states, unfit = self._initial(initial, feed.x.shape[1])
+        placed = self._placed(feed.x)
+        states, unfit = self._initial(initial, placed, feed.x.shape[1])
         isolated = feed.isolated or unfit
         x = self._turn(feed.x)
         mask = None if feed.mask is None else self._turn(feed.mask)
         padding = None if feed.padding is None else self._turn(feed.padding)
         lasts, sequences = [], []
-        for spec, cell, state in zip(self.specs, self._cells(), states, strict=True):
+        for spec, cell, state in zip(self.specs, placed, states, strict=True):
+            _take_memory(spec, cell, state, x)
             journal = Journal(cell, mask)
             z = cell.project(x).requires_grad_()
             x, *last = Recurrence.apply(journal, z, *state)  # type: ignore[no-untyped-call]
-            lasts.append((x[-1], *last))
+            lasts.append(tuple(map(cell.shaped, (x[-1], *last))))
             sequences.append(x)
             recorder.add(
                 Entry(
@@ -102,8 +119,8 @@ class Recurrent(Layer):
                     isolated=isolated,
                 )
             )
-        output = x if mask is None else self._masked(sequences, mask)
-        outputs = self._outputs(output, lasts, feed.carried, isolated)
+        output = placed[-1].shaped(x if mask is None else self._masked(sequences, mask))
+        outputs = self._outputs(output, lasts, feed.carried, isolated or self._doubt())
         if padding is not None and self.return_sequences:
             outputs = (replace(outputs[0], padding=padding.T), *outputs[1:])
         return outputs
@@ -113,6 +130,11 @@ class Recurrent(Layer):
             assert isinstance(cell, Cell)
             yield cell
 
+    def _placed(self, x: Tensor) -> list[Cell]:
+        """The cells to run over `x`, which is time-major."""
+        lowest, *upper = self._cells()
+        return [lowest.over(x), *upper]
+
     def _turn(self, sequence: Tensor) -> Tensor:
         return sequence.flip(0) if self.go_backwards else sequence
 
@@ -120,12 +142,12 @@ class Recurrent(Layer):
 
     def _feed(self, source: Signal, has_initial: bool, recorder: Recorder) -> _Feed:
         """The input where it is known and fits, noise elsewhere."""
-        size = next(self._cells()).input_size
+        cell = next(self._cells())
         x, isolated = source.value, source.lost
-        if x is None or x.dim() != 3 or x.shape[-1] != size or not x.numel():
+        if x is None or not cell.takes(x) or not x.numel():
             shape = "no known shape" if x is None else f"shape {tuple(x.shape)}"
-            isolated = isolated or f"its input has {shape}, not (batch, timesteps, {size})"
-            return _Feed(recorder.noise(size).transpose(0, 1), None, None, isolated)
+            isolated = isolated or f"its input has {shape}, not {cell.wanted}"
+            return _Feed(recorder.noise(*cell.step_shape).transpose(0, 1), None, None, isolated)
         obeyed, carried = self._obeyed(source, has_initial), source.handed_on(self.spec.writer)
         for mask in (obeyed, carried):
             if mask is not None and mask.shape != x.shape[:2]:
@@ -141,10 +163,12 @@ class Recurrent(Layer):
         unheard = has_initial and dialects.ignores_mask_beside_states(self.spec.writer)
         return source.told if unheard else source.heeded
 
-    def _initial(self, given: tuple[Signal, ...], batch: int) -> tuple[list[State], str | None]:
+    def _initial(
+        self, given: tuple[Signal, ...], placed: list[Cell], batch: int
+    ) -> tuple[list[State], str | None]:
         """Each cell's first state; zeros with the reason where those given do not do."""
-        zeros = [cell.zero_state(batch) for cell in self._cells()]
-        values = [as_float(s.value) for s in given if s.value is not None]
+        zeros = [cell.zero_state(batch) for cell in placed]
+        values = [placed[0].flattened(as_float(s.value)) for s in given if s.value is not None]
         ordered = zeros[::-1] if self.last_cell_first else zeros
         wanted = [tuple(part.shape) for state in ordered for part in state]
         if not given or [tuple(value.shape) for value in values] != wanted:
@@ -165,6 +189,13 @@ class Recurrent(Layer):
         # Before the first real step Keras emits zeros, not the initial state.
         shown = real if self.zero_output_for_mask else real.cumsum(0) > 0
         return torch.where(shown, h, 0.0)
+
+    def _doubt(self) -> str | None:
+        """Why what it gives may not be what the network's own layer gives."""
+        customs = [spec.custom for spec in (self.spec, *self.specs) if spec.custom is not None]
+        if not customs:
+            return None
+        return f"{self.spec.name}: {customs[0]} is a custom class, which may give something else"
 
     def _outputs(
         self, h: Tensor, lasts: list[State], carried: Tensor | None, lost: str | None

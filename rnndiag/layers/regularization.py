@@ -13,6 +13,8 @@ class TrainingOnly(PassesMask, Layer):
     kinds = (
         "Dropout",
         "SpatialDropout1D",
+        "SpatialDropout2D",
+        "SpatialDropout3D",
         "GaussianDropout",
         "GaussianNoise",
         "AlphaDropout",

@@ -19,6 +19,16 @@ def unmasked(values: Array, mask: Array) -> Array:
     return flat if mask.all() else flat[mask.ravel()]
 
 
+def by_unit(values: Array, run: LayerRun) -> Array:
+    """(N, units) of all unmasked (sample, timestep) pairs and, in a convolution, positions.
+
+    A convolution's unit is a filter. Its weights are the same at all positions, so that what it
+    does at one of them alone is the image's doing: a border, a background that never changes.
+    """
+    flat = unmasked(values, run.mask)
+    return flat.reshape(len(flat) * run.positions, -1)
+
+
 def broken_weights(run: LayerRun) -> Skipped | None:
     """Why nothing can be said about the weights; None where something can."""
     if all(np.isfinite(array).all() for array in arrays_of(run.weights)):

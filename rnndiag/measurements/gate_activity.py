@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnndiag.measurements._gates import KEEPING, is_candidate
-from rnndiag.measurements._steps import broken_states, unmasked
+from rnndiag.measurements._steps import broken_states, by_unit
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
 LOW, HIGH = 0.1, 0.9
@@ -61,7 +61,7 @@ def measure(run: LayerRun, options: Options) -> GateActivity | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    values = {name: unmasked(array, run.mask) for name, array in run.gate_values.items()}
+    values = {name: by_unit(array, run) for name, array in run.gate_values.items()}
     return GateActivity(
         {name: _gate(name, array, bounded=run.bounded) for name, array in values.items()}
     )

@@ -65,11 +65,12 @@ def _keras(weights: LayerWeights) -> _Start:
     """Keras: Glorot-uniform kernel, orthogonal recurrent kernel, zeros; an LSTM's forget bias 1.
 
     Glorot & Bengio 2010: variance 2 / (fan in + fan out), the whole (I, G·H) matrix counting
-    as one. Orthonormal rows have mean square 1 / columns.
+    as one; a convolution's output is fed to as many places as its window covers. Orthonormal
+    rows have mean square 1 / columns, orthonormal columns 1 / rows.
     """
     features, columns = weights.kernel.shape
     return _Start(
-        kernel=2 / (features + columns),
+        kernel=2 / (features + weights.window * columns),
         recurrent=1 / max(weights.recurrent_kernel.shape),
         bias=1 / len(weights.gates) if "forget" in weights.gates else 0.0,
         name="Keras: glorot_uniform, orthogonal, zeros with a forget bias of 1",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnndiag.measurements._steps import broken_states, unmasked
+from rnndiag.measurements._steps import broken_states, by_unit
 from rnndiag.measurements.unit_activity import CONSTANT_SPREAD
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
@@ -31,7 +31,7 @@ def measure(run: LayerRun, options: Options) -> StateDimension | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    h = unmasked(run.h, run.mask)
+    h = by_unit(run.h, run)
     if len(h) < 2:
         return Skipped(reason="a single timestep has no covariance")
     mean = h.mean(axis=0, dtype=np.float64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnndiag.measurements._gates import is_projected
-from rnndiag.measurements._steps import broken_states, unmasked
+from rnndiag.measurements._steps import broken_states, by_unit
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
 OFF_SHARE = 0.99
@@ -48,8 +48,9 @@ def measure(run: LayerRun, options: Options) -> UnitActivity | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    h = unmasked(run.h, run.mask)
-    if len(h) < 2:
+    h = by_unit(run.h, run)
+    steps = len(h) // run.positions
+    if steps < 2:
         return Skipped(reason="a single timestep does not show which units are active")
     size = np.abs(h)
     level = size.mean(axis=0, dtype=np.float64)
@@ -64,7 +65,7 @@ def measure(run: LayerRun, options: Options) -> UnitActivity | Skipped:
         constant_units=tuple(np.flatnonzero(constant).tolist()),
         extreme_share=float((size > EXTREME).mean()) if run.bounded and not projected else None,
         mean_abs=float(level.mean()),
-        steps=len(h),
+        steps=steps,
         # To the network, what it does not mask is as real as any other step.
         padding_share=1 - float(run.real.sum() / run.mask.sum()),
     )

@@ -32,16 +32,18 @@ class GateNorms:
     """One gate's blocks."""
 
     kernel: ArrayNorm
-    """Input weights (I, H)."""
+    """Input weights (I, H); a convolution's are flattened, a row for each place and channel."""
     recurrent: ArrayNorm
     """Recurrent weights (H, H)."""
     bias: ArrayNorm | None
     """All biases of the gate; None where the layer has none."""
     spectral_radius: float | None
     """Largest |eigenvalue| of the recurrent block; information only, it does not tell whether
-    gradients explode. None where a projection makes the block no square."""
-    sigma_max: float
-    """Largest singular value of the recurrent block; information only too."""
+    gradients explode. None where a projection makes the block no square, or where it is a
+    convolution's, which is no matrix to multiply by."""
+    sigma_max: float | None
+    """Largest singular value of the recurrent block; information only too. None where it is a
+    convolution's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +127,19 @@ def _bias_norm(weights: LayerWeights, gates: tuple[str, ...]) -> ArrayNorm | Non
 def _gate(weights: LayerWeights, gate: str) -> GateNorms:
     recurrent = columns(weights.recurrent_kernel, weights, gate)
     square = recurrent.shape[0] == recurrent.shape[1]
+    product = weights.window == 1
     return GateNorms(
         kernel=_norm(columns(weights.kernel, weights, gate)),
         recurrent=_norm(recurrent),
         bias=_bias_norm(weights, (gate,)),
         spectral_radius=spectral_radius(recurrent) if square else None,
-        sigma_max=float(np.linalg.norm(recurrent, 2)),
+        sigma_max=_sigma_max(recurrent) if product else None,
     )
+
+
+def _sigma_max(matrix: Array) -> float:
+    scaled, peak = _scaled(matrix)
+    return peak * float(np.linalg.norm(scaled, 2))
 
 
 def spectral_radius(matrix: Array) -> float:
@@ -140,10 +148,11 @@ def spectral_radius(matrix: Array) -> float:
     The block is squared again and again: a fraction of the time that all eigenvalues of a
     large one take. Good to 1e-6 for most blocks, to 1e-2 for defective ones.
     """
+    matrix, peak = _scaled(matrix)
     scale = _frobenius(matrix)
     if scale == 0:
         return 0.0
-    power, log_norm, log_growth, k = matrix / scale, np.log(scale), 0.0, 1
+    power, log_norm, log_growth, k = matrix / scale, np.log(scale) + np.log(peak), 0.0, 1
     for _ in range(_SQUARINGS):
         power = power @ power
         scale = _frobenius(power)
@@ -154,6 +163,12 @@ def spectral_radius(matrix: Array) -> float:
         log_norm = 2 * log_norm + np.log(scale)
         k *= 2
     return float(np.exp(log_growth))
+
+
+def _scaled(matrix: Array) -> tuple[Array, float]:
+    """A matrix by its largest entry, and that: norms of large ones are beyond float32."""
+    peak = float(np.abs(matrix).max(initial=0.0))
+    return (matrix / peak, peak) if peak else (matrix, peak)
 
 
 def _frobenius(array: Array) -> float:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rnndiag import cells
 from rnndiag.dialects import is_keras3
+from rnndiag.layers.base import layer_class
 from rnndiag.records import Writer
 
 Config = Mapping[str, Any]
 
 MODELS = ("Sequential", "Functional", "Model")
 _OWN = ("keras", "tf_keras", "tensorflow")
+_OPERATIONS = ("keras.ops", "keras.src.ops", "keras.src.activations")
+TENSORFLOW_OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
 _WITHOUT_FLAG = ("InputLayer", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 """Keras 3's own layers whose configuration does not say whether they are trainable."""
 
@@ -22,16 +26,16 @@ def is_functional(config: Config) -> bool:
 
 
 def is_operation(config: Config, writer: Writer) -> bool:
-    """Keras 3 keeps operations among the layers; some have the same names as layers.
+    """Operations stand among the layers; in Keras 3 some have the same names as layers.
 
     Newer files give the module; in an .h5 file an operation's configuration holds no more
     than its name and parameters.
     """
     if not is_keras3(writer):
-        return False
+        return config["class_name"] in TENSORFLOW_OPERATIONS
     module = config.get("module")
     if isinstance(module, str):
-        return "ops" in module.split(".")
+        return module.startswith(_OPERATIONS)
     return config["class_name"] not in _WITHOUT_FLAG and "trainable" not in config["config"]
 
 
@@ -42,3 +46,10 @@ def foreign(config: Config) -> str | None:
     if isinstance(module, str) and not module.startswith(_OWN):
         custom = True
     return "a custom class" if custom else None
+
+
+def is_custom(config: Config) -> bool:
+    """Whether a class is somebody's own, or at least none that rnndiag knows."""
+    kind = str(config["class_name"])
+    known = layer_class(kind) is not None or kind in cells.by_kind()
+    return not known or foreign(config) is not None

@@ -22,13 +22,6 @@ def calls_of(name: str, config: Config) -> list[Call]:
     ]
 
 
-def constants_of(config: Config) -> list[Any]:
-    """What an operation of Keras 3 takes: None for each tensor, and the constants themselves."""
-    nodes = config.get("inbound_nodes") or [{}]
-    args = nodes[0].get("args") or []
-    return [None if list(_tensors_in(argument)) else argument for argument in args]
-
-
 def refs(entry: Any) -> tuple[Ref, ...]:
     """``input_layers`` or ``output_layers``: a reference, or lists or dictionaries of them."""
     return tuple(_refs_in(entry))
@@ -54,10 +47,10 @@ def _keras2_call(node: Any, recurrent: bool) -> Call:
 
 def _positional(node: Any) -> tuple[list[Ref], list[dict[str, Any]]]:
     """A Keras 2 node's references, and the keyword arguments beside each."""
-    if _is_ref(node):
+    if is_ref(node):
         kwargs = [dict(node[3])] if len(node) == 4 and isinstance(node[3], Mapping) else []
         # tf.keras stands a constant where its operations take no tensor.
-        return ([] if node[0] == "_CONSTANT_VALUE" else [_ref(node)]), kwargs
+        return ([] if node[0] == "_CONSTANT_VALUE" else [reference(node)]), kwargs
     found: list[Ref] = []
     beside: list[dict[str, Any]] = []
     for item in _items(node):
@@ -89,11 +82,13 @@ def _made(inputs: Sequence[Ref], states: Sequence[Ref], masks: Sequence[Ref]) ->
     )
 
 
-def _ref(item: Sequence[Any]) -> Ref:
+def reference(item: Sequence[Any]) -> Ref:
+    """``[layer, call, tensor]`` as a reference."""
     return Ref(layer=str(item[0]), call=int(item[1]), tensor=int(item[2]))
 
 
-def _is_ref(item: Any) -> bool:
+def is_ref(item: Any) -> bool:
+    """Whether it is a tensor of Keras 2, or a constant in the place of one."""
     return (
         isinstance(item, list)
         and len(item) in (3, 4)
@@ -112,9 +107,9 @@ def _items(value: Any) -> list[Any]:
 
 def _refs_in(value: Any) -> Iterator[Ref]:
     """Every Keras 2 reference inside, in order."""
-    if _is_ref(value):
+    if is_ref(value):
         if value[0] != "_CONSTANT_VALUE":
-            yield _ref(value)
+            yield reference(value)
         return
     for item in _items(value):
         yield from _refs_in(item)
@@ -123,7 +118,7 @@ def _refs_in(value: Any) -> Iterator[Ref]:
 def _tensors_in(value: Any) -> Iterator[Ref]:
     """Every Keras 3 tensor inside, in order."""
     if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
-        yield _ref(value["config"]["keras_history"])
+        yield reference(value["config"]["keras_history"])
         return
     for item in _items(value):
         yield from _tensors_in(item)

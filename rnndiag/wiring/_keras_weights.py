@@ -13,7 +13,7 @@ from typing import Any
 
 from rnndiag.layers.base import layer_class
 from rnndiag.layers.recurrent import Recurrent
-from rnndiag.records import NamedArray
+from rnndiag.records import LayerSpec, NamedArray
 from rnndiag.wiring._keras_classes import MODELS
 
 Config = Mapping[str, Any]
@@ -44,6 +44,19 @@ def cells_in(cell: Config) -> Iterator[Config]:
             yield from cells_in(inner)
     else:
         yield cell
+
+
+def as_weights(arrays: Sequence[NamedArray]) -> dict[str, Any]:
+    """A layer's arrays, and what the file calls them."""
+    return {
+        "weights": tuple(stored.array for stored in arrays),
+        "parameters": tuple((stored.name,) for stored in arrays),
+    }
+
+
+def hidden(spec: LayerSpec, reason: str) -> LayerSpec:
+    """A layer whose arrays are not known; an input needs none."""
+    return spec if spec.kind == "InputLayer" else replace(spec, problem=reason)
 
 
 def by_cell(cells: Sequence[Config], arrays: Sequence[NamedArray]) -> list[Sequence[NamedArray]]:
@@ -106,7 +119,9 @@ def _variables(kind: str, own: Any) -> tuple[bool, ...] | None:
     if kind == "RNN":
         cells = list(cells_in(own["cell"]))
         return tuple(flag for cell in cells for flag in Recurrent.variables(cell["config"]))
-    found = layer_class(kind)
+    # An operation of Keras 3 has no arrays, whatever layer is called the same.
+    is_operation = "trainable" not in own and layer_class(f"ops.{kind}") is not None
+    found = layer_class(f"ops.{kind}" if is_operation else kind)
     return found.variables(own) if found is not None else None
 
 

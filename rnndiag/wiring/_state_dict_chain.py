@@ -105,7 +105,7 @@ def _units(
     units = []
     for (path, module), names in _groups(shapes, modules).items():
         told = kinds.get(path)
-        readings = (_recurrent(module),) if module else _readings(path, names, shapes, told)
+        readings = (recurrent_unit(module),) if module else _readings(path, names, shapes, told)
         if not readings:
             raise NoChain(f"what {', '.join(names[:3])} are for is not known")
         units.append(readings)
@@ -125,7 +125,8 @@ def _groups(
     return groups
 
 
-def _recurrent(module: RecurrentModule) -> Unit:
+def recurrent_unit(module: RecurrentModule) -> Unit:
+    """A recurrent module as a unit."""
     return Unit(
         path=module.path,
         kind="Recurrent",

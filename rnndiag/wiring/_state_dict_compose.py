@@ -1,8 +1,9 @@
 """Weights that a state dict holds in pieces, put together as their module uses them.
 
-Weight normalisation (Salimans & Kingma 2016) stores a length and a direction, pruning a
-weight and its mask, weight drop (Merity et al. 2018) the weight before its dropout, which
-in evaluation is the weight itself.
+Weight normalisation (Salimans & Kingma 2016) stores a length and a direction, spectral
+normalisation (Miyato et al. 2018) a weight and its leading singular vectors, pruning a weight
+and its mask, weight drop (Merity et al. 2018) the weight before its dropout, which in
+evaluation is the weight itself.
 """
 
 from __future__ import annotations
@@ -15,17 +16,26 @@ import numpy as np
 
 from rnndiag.records import Array, Shape, StateDict
 
-_PARAMETRIZED = re.compile(r"(?P<module>.*\.|)parametrizations\.(?P<name>[^.]+)\.original0")
+_PARAMETRIZED = re.compile(
+    r"(?P<module>.*\.|)parametrizations\.(?P<name>[^.]+)\.(?P<piece>original[01]?|\d+\..*)"
+)
 _IN_PIECES = re.compile(r"(?P<module>.*\.|)(?P<name>(weight|bias)\w*)_(?P<piece>g|orig|raw)")
+_SHOWN = 4
+"""Weights that a note names."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Recipe:
     """A parameter's plain name, the tensors that it is made of, and how."""
 
     name: str
     pieces: tuple[str, ...]
+    """The last has the whole's shape; those before it are scales, masks or vectors."""
     make: Callable[..., Array]
+    how: str
+    """For a note."""
+    trained: tuple[str, ...]
+    """Those pieces that are parameters."""
 
 
 def composed(content: StateDict) -> StateDict:
@@ -33,18 +43,25 @@ def composed(content: StateDict) -> StateDict:
     recipes = {recipe.name: recipe for recipe in _recipes(content.shapes)}
     plain = {piece: recipe.name for recipe in recipes.values() for piece in recipe.pieces}
     names = dict.fromkeys(plain.get(name, name) for name in content.shapes)
-    # The last piece has the whole's shape; those before it are scales or masks.
     wholes = {name: recipes[name].pieces[-1] if name in recipes else name for name in names}
     shapes = {name: content.shapes[whole] for name, whole in wholes.items()}
     return StateDict(tensors=_Composed(content.tensors, recipes, names), shapes=shapes)
 
 
 def trained_pieces(shapes: Mapping[str, Shape]) -> dict[str, tuple[str, ...]]:
-    """The file's names of what each parameter in pieces is made of; masks are not trained."""
-    return {
-        recipe.name: tuple(piece for piece in recipe.pieces if not piece.endswith("_mask"))
-        for recipe in _recipes(shapes)
-    }
+    """The file's names of what each parameter in pieces is made of, as far as it is trained."""
+    return {recipe.name: recipe.trained for recipe in _recipes(shapes)}
+
+
+def notes(shapes: Mapping[str, Shape]) -> Iterator[str]:
+    """What was put together, and by which method."""
+    found: dict[str, dict[str, None]] = {}
+    for recipe in _recipes(shapes):
+        found.setdefault(recipe.how, {}).setdefault(recipe.name)
+    for how, own in found.items():
+        names = list(own)
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield f"{', '.join(names[:_SHOWN])}{more}: {how}"
 
 
 class _Composed(Mapping[str, Array]):
@@ -75,31 +92,53 @@ class _Composed(Mapping[str, Array]):
         return len(self._names)
 
 
+# ---------------------------------------------------------------- names
+
+
 def _recipes(shapes: Mapping[str, Shape]) -> Iterator[_Recipe]:
+    yield from _parametrized(shapes)
+    for key in shapes:
+        found = _IN_PIECES.fullmatch(key)
+        if found is None or "parametrizations." in found["module"]:
+            continue
+        name = found["module"] + found["name"]
+        match found["piece"]:
+            case "raw":
+                plain = _undropped(found["module"], found["name"], shapes)
+                yield _undone(plain, key, "the weight itself, as weight drop has it in evaluation")
+            case "g":
+                yield from _weight_norm(name, key, f"{name}_v", shapes)
+            case _:
+                yield from _original(name, key, shapes)
+
+
+def _parametrized(shapes: Mapping[str, Shape]) -> Iterator[_Recipe]:
+    """What `torch.nn.utils.parametrize` keeps: originals, and each parametrization's tensors.
+
+    Several that have tensors, or one whose tensors are not known, make no recipe.
+    """
+    parts: dict[str, dict[str, str]] = {}
     for key in shapes:
         if found := _PARAMETRIZED.fullmatch(key):
-            name = found["module"] + found["name"]
-            yield from _paired(name, (key, f"{key[:-1]}1"), _weight_norm, shapes)
-        elif found := _IN_PIECES.fullmatch(key):
-            name = found["module"] + found["name"]
-            if found["piece"] == "raw":
-                yield _Recipe(_undropped(found["module"], found["name"], shapes), (key,), _same)
-            elif found["piece"] == "g":
-                yield from _paired(name, (key, f"{name}_v"), _weight_norm, shapes)
-            else:
-                yield from _paired(name, (key, f"{name}_mask"), np.multiply, shapes)
+            parts.setdefault(found["module"] + found["name"], {})[found["piece"]] = key
+    for name, own in parts.items():
+        match sorted(own):
+            case ["original"]:
+                yield _undone(name, own["original"], _NO_TRACE)
+            case ["original0", "original1"]:
+                yield from _weight_norm(name, own["original0"], own["original1"], shapes)
+            case ["0._u", "0._v", "original"]:
+                yield from _spectral_norm(name, own["0._u"], own["0._v"], own["original"], shapes)
 
 
-def _paired(
-    name: str, pieces: tuple[str, str], make: Callable[..., Array], shapes: Mapping[str, Shape]
-) -> Iterator[_Recipe]:
-    """The recipe of two pieces, where the second is there and the first fits its shape."""
-    if pieces[1] not in shapes:
-        return
-    first, second = (shapes[piece] for piece in pieces)
-    sizes = zip(first, second, strict=False)
-    if len(first) in (0, len(second)) and all(size in (1, whole) for size, whole in sizes):
-        yield _Recipe(name, pieces, make)
+_NO_TRACE = (
+    "taken as it is stored: its parametrization has no tensors, as weight drop, which does "
+    "nothing in evaluation"
+)
+
+
+def _undone(name: str, key: str, how: str) -> _Recipe:
+    return _Recipe(name=name, pieces=(key,), make=_same, how=how, trained=(key,))
 
 
 def _undropped(module: str, name: str, names: Iterable[str]) -> str:
@@ -111,11 +150,50 @@ def _undropped(module: str, name: str, names: Iterable[str]) -> str:
     return (inner if any(key.startswith(inner) for key in names) else module) + name
 
 
+def _original(name: str, key: str, shapes: Mapping[str, Shape]) -> Iterator[_Recipe]:
+    """A weight beside its mask, or beside its singular vectors; with both, no one knows."""
+    mask, u, v = (f"{name}_{piece}" for piece in ("mask", "u", "v"))
+    if mask not in shapes:
+        yield from _spectral_norm(name, u, v, key, shapes)
+    elif u not in shapes and _scales(shapes[key], shapes[mask]):
+        yield _Recipe(name=name, pieces=(key, mask), make=np.multiply, how="pruned", trained=(key,))
+
+
+def _weight_norm(name: str, g: str, v: str, shapes: Mapping[str, Shape]) -> Iterator[_Recipe]:
+    if v in shapes and _scales(shapes[g], shapes[v]):
+        how = "recomposed from weight norm's length and direction"
+        yield _Recipe(name=name, pieces=(g, v), make=_scaled, how=how, trained=(g, v))
+
+
+def _spectral_norm(
+    name: str, u: str, v: str, original: str, shapes: Mapping[str, Shape]
+) -> Iterator[_Recipe]:
+    if u not in shapes or v not in shapes or len(shapes[original]) < 2:
+        return
+    rows, *columns = shapes[original]
+    sizes = (rows, int(np.prod(columns)))
+    found = (*shapes[u], *shapes[v])
+    # The vectors of a matrix that was normalised along its other axis stand the other way round.
+    if found == sizes or (found == sizes[::-1] and len(columns) == 1):
+        how = "divided by its spectral norm, as the stored vectors tell it"
+        pieces = (u, v, original) if found == sizes else (v, u, original)
+        yield _Recipe(name=name, pieces=pieces, make=_divided, how=how, trained=(original,))
+
+
+def _scales(first: Shape, second: Shape) -> bool:
+    """Whether an array of the first shape scales one of the second along some axes."""
+    sizes = zip(first, second, strict=False)
+    return len(first) in (0, len(second)) and all(size in (1, whole) for size, whole in sizes)
+
+
+# ---------------------------------------------------------------- arithmetic
+
+
 def _same(weight: Array) -> Array:
     return weight
 
 
-def _weight_norm(length: Array, direction: Array) -> Array:
+def _scaled(length: Array, direction: Array) -> Array:
     """The direction v scaled to the length g, its norm along the axes where g has one element."""
     if length.ndim != direction.ndim:
         axes = tuple(range(direction.ndim))
@@ -126,3 +204,20 @@ def _weight_norm(length: Array, direction: Array) -> Array:
         # A direction of length zero gives NaN in torch, too.
         weight: Array = direction * (length / norm)
     return weight
+
+
+def _divided(u: Array, v: Array, weight: Array) -> Array:
+    """W / σ with σ = uᵀWv, or uᵀWᵀv where a square matrix was normalised along its other axis."""
+    matrix = weight.reshape(len(weight), -1)
+    if len(u) == len(v) and _fit(u, v, matrix) < _fit(u, v, matrix.T):
+        matrix = matrix.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole: Array = weight / (u @ (matrix @ v))
+    return whole
+
+
+def _fit(u: Array, v: Array, matrix: Array) -> float:
+    """The cosine between v and Wᵀu: torch's last step makes it 1, up to one step of training."""
+    left = matrix.T @ u
+    length = float(np.linalg.norm(left))
+    return float(v @ left) / length if length else 0.0

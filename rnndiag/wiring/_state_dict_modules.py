@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from rnndiag import cells
 from rnndiag.cells.base import Cell, InTorch
 from rnndiag.records import Shape
+from rnndiag.wiring import _state_dict_foreign as foreign
 
 _HH = re.compile(r"(?P<prefix>(.*\.)?)weight_hh(?P<rest>.*)")
 _SUFFIX = re.compile(r"(_l\d+(_reverse)?)?")
@@ -17,6 +19,10 @@ _SUFFIX = re.compile(r"(_l\d+(_reverse)?)?")
 
 class _Strange(ValueError):
     """The tensors are not those of a module of torch.nn; the message says why."""
+
+    def __init__(self, why: str, kind: str | None = None) -> None:
+        super().__init__(why)
+        self.kind = kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +43,13 @@ class RecurrentModule:
     is_cell: bool = False
     problem: str | None = None
     """Why it cannot be rebuilt, if it cannot."""
+    told: str | None = None
+    """What it is called where torch.nn has no such thing."""
 
     @property
     def kind(self) -> str:
-        """Keras's name for it."""
-        return self.cell.kinds[0] if self.cell else self.in_torch.name
+        """Keras's name for it, or its author's."""
+        return self.cell.kinds[0] if self.cell else self.told or self.in_torch.name
 
     @property
     def in_torch(self) -> InTorch:
@@ -81,14 +89,33 @@ def torch_names() -> list[str]:
     return [own.name for own in known if own]
 
 
-def find(shapes: Mapping[str, Shape]) -> tuple[RecurrentModule, ...]:
-    """The recurrent modules in the order in which the state dict names them."""
+def find(
+    shapes: Mapping[str, Shape], unread: Mapping[str, str] = MappingProxyType({})
+) -> tuple[RecurrentModule, ...]:
+    """The recurrent modules in the order in which the state dict names them.
+
+    Those that torch.nn does not have come last, behind those whose tensors are `unread`.
+    """
+    modules = [*_in_torch_nn(shapes)]
+    packed = {name.rpartition(".")[0]: (name, why) for name, why in unread.items()}
+    for path, (name, why) in packed.items():
+        if path not in [module.path for module in modules]:
+            modules.append(RecurrentModule(path=path, problem=f"{name}: {why}"))
+    paths = [module.path for module in modules]
+    others = foreign.find(shapes, paths)
+    named = (RecurrentModule(path=own.path, problem=own.why, told=own.kind) for own in others)
+    return (*modules, *named)
+
+
+def _in_torch_nn(shapes: Mapping[str, Shape]) -> Iterator[RecurrentModule]:
+    """Those that are named as torch.nn's, whether or not they are."""
     rests: dict[str, list[str]] = {}
     for name in shapes:
         if found := _HH.fullmatch(name):
             prefix = found["prefix"].removesuffix("parametrizations.")
             rests.setdefault(prefix, []).append(found["rest"])
-    return tuple(_module(prefix, own, shapes) for prefix, own in rests.items())
+    for prefix, own in rests.items():
+        yield _module(prefix, own, shapes)
 
 
 def _module(prefix: str, rests: Sequence[str], shapes: Mapping[str, Shape]) -> RecurrentModule:
@@ -102,10 +129,9 @@ def _module(prefix: str, rests: Sequence[str], shapes: Mapping[str, Shape]) -> R
             kinds = sorted(cell.kinds[0] for cell in found)
             raise _Strange(f"its layers are of several kinds: {', '.join(kinds)}")
         is_cell = rests[0] == ""
-        if is_cell:
-            _check_plain(prefix, layers[0][0], shapes)
+        _check_plain(prefix, layers, shapes, is_cell=is_cell)
     except _Strange as strange:
-        return RecurrentModule(path=path, problem=str(strange))
+        return RecurrentModule(path=path, problem=str(strange), told=strange.kind)
     first, last = layers[0][0], layers[-1][0]
     cell = found.pop()
     return RecurrentModule(
@@ -123,7 +149,7 @@ def _layers(rests: Sequence[str]) -> list[list[str]]:
     """The suffixes of each layer's names, forward before backward."""
     for rest in rests:
         if not _SUFFIX.fullmatch(rest):
-            raise _Strange(f"weight_hh{rest} is stored in a way that rnndiag does not know")
+            raise _Strange(_unknown_storage(rest, rests))
     if list(rests) == [""]:
         return [[""]]
     layers = [[f"_l{k}"] for k in range(sum(not rest.endswith("_reverse") for rest in rests))]
@@ -136,14 +162,18 @@ def _layers(rests: Sequence[str]) -> list[list[str]]:
     return layers
 
 
-def _arrays(prefix: str, suffix: str, stored: Container[str]) -> tuple[str, ...]:
+def _arrays(prefix: str, suffix: str, stored: Mapping[str, Shape]) -> tuple[str, ...]:
     """The names of one direction's arrays; biases and projection where they are there."""
     wanted = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     names = {name: f"{prefix}{name}{suffix}" for name in wanted}
     there = {name: full for name, full in names.items() if full in stored}
     if "weight_ih" not in there:
+        pieces = f"{prefix}parametrizations.weight_ih{suffix}."
+        if any(name.startswith(pieces) for name in stored):
+            raise _Strange(f"{names['weight_ih']} has parametrizations that rnndiag cannot undo")
         raise _Strange(f"{names['weight_hh']} stands without {names['weight_ih']}")
-    if ("bias_ih" in there) != ("bias_hh" in there):
+    vector = len(stored[names["weight_hh"]]) == 1
+    if not vector and ("bias_ih" in there) != ("bias_hh" in there):
         raise _Strange(f"of {names['bias_ih']} and {names['bias_hh']} one is missing")
     return tuple(there.values())
 
@@ -151,6 +181,8 @@ def _arrays(prefix: str, suffix: str, stored: Container[str]) -> tuple[str, ...]
 def _cell(names: Sequence[str], shapes: Mapping[str, Shape]) -> type[Cell]:
     """The cell of torch.nn that has arrays of these shapes."""
     ih, hh, *rest = (shapes[name] for name in names)
+    if len(hh) == 1 and ih[:1] == hh:
+        raise _Strange(f"{names[1]} is a vector: each unit sees only itself", "IndRNN")
     # Biases come as a pair, so an odd one is the projection.
     projection = rest.pop() if len(rest) % 2 else None
     matrices = [ih, hh] if projection is None else [ih, hh, projection]
@@ -167,8 +199,34 @@ def _cell(names: Sequence[str], shapes: Mapping[str, Shape]) -> type[Cell]:
     )
 
 
-def _check_plain(prefix: str, names: Sequence[str], stored: Iterable[str]) -> None:
-    """Raise for a cell with further weights: its equations are its author's own."""
-    further = [name for name in stored if name.startswith(prefix) and name not in names]
-    if prefix and further:
-        raise _Strange(f"a custom cell, which also holds {', '.join(further[:3])}")
+def _check_plain(
+    prefix: str,
+    layers: Sequence[Sequence[Sequence[str]]],
+    stored: Iterable[str],
+    *,
+    is_cell: bool,
+) -> None:
+    """Raise for a module with further weights that change its equations."""
+    path = prefix.removesuffix(".")
+    altered = foreign.alteration(path)
+    if altered:
+        raise _Strange(f"told by its name {path}; its equations are not torch.nn's", altered)
+    own = {name for layer in layers for arrays in layer for name in arrays}
+    further = [name for name in stored if name.startswith(prefix) and name not in own]
+    if not is_cell:
+        # A stack runs in one call, so that only what is in it can change its steps.
+        further = foreign.within(further)
+    elif not further:
+        further = foreign.around_a_cell(path, stored)
+    if further:
+        what = "cell" if is_cell else "subclass"
+        raise _Strange(f"a custom {what}, which also holds {', '.join(further[:3])}")
+
+
+def _unknown_storage(rest: str, rests: Sequence[str]) -> str:
+    """Why a recurrent weight was not put together from its pieces."""
+    suffix = rest.partition(".")[0]
+    if not _SUFFIX.fullmatch(suffix):
+        return f"weight_hh{rest} is stored in a way that rnndiag does not know"
+    parts = ", ".join(each.removeprefix(f"{suffix}.") for each in rests if f"{suffix}." in each)
+    return f"weight_hh{suffix} has parametrizations that rnndiag cannot undo: it holds {parts}"

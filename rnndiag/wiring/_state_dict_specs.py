@@ -92,6 +92,7 @@ class SpecMaker:
             config={**config, **told},
             writer=self.writer,
             arguments={**_arguments(unit), "module": unit.path},
+            parameters=self._in_file(unit.names),
         )
 
     def module(self, module: RecurrentModule) -> Iterator[LayerSpec]:
@@ -119,6 +120,7 @@ class SpecMaker:
             config={},
             writer=self.writer,
             arguments=module.arguments,
+            packing="torch",
             problem=module.problem,
         )
 

@@ -6,7 +6,7 @@ to 3.x and tf.keras. Weights are given out by position; their names vary too muc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -24,11 +24,25 @@ from rnndiag.records import (
     Writer,
 )
 from rnndiag.wiring._keras_arguments import arguments_of, inside
-from rnndiag.wiring._keras_classes import MODELS, foreign, is_functional, is_operation
+from rnndiag.wiring._keras_classes import (
+    MODELS,
+    foreign,
+    is_custom,
+    is_functional,
+    is_operation,
+)
+from rnndiag.wiring._keras_custom import cell_as_parent, layer_as_parent, note
 from rnndiag.wiring._keras_layers import implied_shape, layer_configs, named, sizes
-from rnndiag.wiring._keras_nodes import calls_of, constants_of, refs
+from rnndiag.wiring._keras_nodes import calls_of, refs
+from rnndiag.wiring._keras_operands import (
+    operands_of,
+    operation_calls,
+    operation_kind,
+    operation_operands,
+    reads_arguments,
+)
 from rnndiag.wiring._keras_order import from_zero, ordered
-from rnndiag.wiring._keras_weights import by_cell, cells_in, split, variables
+from rnndiag.wiring._keras_weights import as_weights, by_cell, cells_in, hidden, split, variables
 
 Config = Mapping[str, Any]
 Arrays = Sequence[NamedArray]
@@ -49,7 +63,8 @@ def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
                 "(a subclassed model: its wiring is Python code)",
                 "save it as a Sequential or functional model",
             )
-        built = _Builder(checkpoint.writer, model.problems).whole(model)
+        builder = _Builder(checkpoint.writer, model.problems)
+        built = builder.whole(model)
     except _MissingArrays as error:
         raise UnreadableCheckpoint(
             f"{checkpoint.path}: damaged or incomplete: {error}",
@@ -61,6 +76,7 @@ def graph(checkpoint: Checkpoint, model: KerasModel) -> Graph:
             f"({type(error).__name__}: {error})",
             "was it edited by hand? save the model again",
         ) from error
+    built = replace(built, notes=(*built.notes, *builder.notes))
     if model.isolated:
         return replace(built, wiring="isolated")
     if kind in MODELS:
@@ -79,6 +95,7 @@ class _Builder:
     def __init__(self, writer: Writer, problems: Mapping[str, str]) -> None:
         self.writer = writer
         self.problems = problems
+        self.notes: list[str] = []
         hard = dialects.cells_default_to_hard_sigmoid(writer)
         self.cell_defaults = {"recurrent_activation": "hard_sigmoid"} if hard else {}
 
@@ -112,12 +129,14 @@ class _Builder:
             config=own,
             writer=self.writer,
             arguments=arguments_of(config),
-            **_weights(arrays),
+            **as_weights(arrays),
             problem=self.problems.get(name) or foreign(config),
         )
         if is_operation(config, self.writer):
-            arguments = {**own, "arguments": constants_of(config)}
-            return replace(plain, kind=f"ops.{kind}", config=arguments, problem=None)
+            operands = operation_operands(config)
+            return replace(plain, kind=operation_kind(config), config=operands, problem=None)
+        if reads_arguments(config):
+            return replace(plain, config={**own, "call": operands_of(config)})
         if plain.problem is None and kind == "Bidirectional":
             return self._bidirectional(plain, config, arrays)
         if plain.problem is None and kind == "RNN":
@@ -128,7 +147,15 @@ class _Builder:
             return replace(plain, config={**own, "batch_shape": shape}, arguments=told)
         if kind == "TimeDistributed":
             return replace(plain, inner=(inside(self.spec(own["layer"], arrays, name), config),))
+        if is_custom(config) and name not in self.problems:
+            return self._noted(layer_as_parent(plain))
         return plain
+
+    def _noted(self, spec: LayerSpec) -> LayerSpec:
+        """The same; a custom class that is taken for one of Keras's own is told of."""
+        if spec.custom is not None:
+            self.notes.append(note(spec))
+        return spec
 
     def _nested(self, config: Config, arrays: Arrays, name: str) -> LayerSpec:
         layers = named(layer_configs(config))
@@ -136,7 +163,7 @@ class _Builder:
         graph = self.model_graph(config, layers, weights or {}, f"{name}/")
         if weights is None:
             reason = f"the {len(arrays)} arrays of {name} cannot be told apart by layer"
-            graph = replace(graph, layers={k: _hidden(s, reason) for k, s in graph.layers.items()})
+            graph = replace(graph, layers={k: hidden(s, reason) for k, s in graph.layers.items()})
         return LayerSpec(name=name, kind="Model", config={}, writer=self.writer, graph=graph)
 
     def _bidirectional(self, plain: LayerSpec, config: Config, arrays: Arrays) -> LayerSpec:
@@ -167,11 +194,15 @@ class _Builder:
                 config={**self.cell_defaults, **own, **cell["config"]},
                 writer=self.writer,
                 arguments=arguments_of(cell),
-                **_weights(share),
+                **as_weights(share),
                 index=index,
                 problem=foreign(cell),
             )
             for index, (cell, share) in enumerate(zip(cells, shares, strict=True))
+        ]
+        inner = [
+            self._noted(cell_as_parent(spec, cell["config"])) if is_custom(cell) else spec
+            for spec, cell in zip(inner, cells, strict=True)
         ]
         if held["class_name"] == "StackedRNNCells":
             inner = [inside(spec, held) for spec in inner]
@@ -200,11 +231,16 @@ class _Builder:
             name=name, kind="InputLayer", config=config, writer=self.writer, arguments=config
         )
 
+    def _calls(self, name: str, config: Config) -> Iterable[Call]:
+        whole = is_operation(config, self.writer) or reads_arguments(config)
+        return operation_calls(name, config) if whole else calls_of(name, config)
+
     def _functional(
         self, own: Config, layers: Sequence[tuple[str, Config]], specs: dict[str, LayerSpec]
     ) -> Graph:
         inputs = [name for name, spec in specs.items() if spec.kind == "InputLayer"]
-        calls = [c for name, config in layers if name not in inputs for c in calls_of(name, config)]
+        called = [(name, config) for name, config in layers if name not in inputs]
+        calls = [call for name, config in called for call in self._calls(name, config)]
         models = [name for name, config in layers if is_functional(config)]
         keras3 = dialects.is_keras3(self.writer)
         calls, outputs = from_zero(calls, refs(own["output_layers"]), models, keras3=keras3)
@@ -212,16 +248,3 @@ class _Builder:
         if (calls and not sources) or any(ref.layer not in inputs for ref in sources):
             raise ValueError("input_layers names no input of the model")
         return Graph(layers=specs, calls=ordered(calls, inputs), inputs=sources, outputs=outputs)
-
-
-def _weights(arrays: Arrays) -> dict[str, Any]:
-    """A layer's arrays, and what the file calls them."""
-    return {
-        "weights": tuple(stored.array for stored in arrays),
-        "parameters": tuple((stored.name,) for stored in arrays),
-    }
-
-
-def _hidden(spec: LayerSpec, reason: str) -> LayerSpec:
-    """A layer whose arrays are not known; an input needs none."""
-    return spec if spec.kind == "InputLayer" else replace(spec, problem=reason)

@@ -7,28 +7,32 @@ one possibility, and left out otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from rnndiag.records import Call, Checkpoint, Graph, LayerSpec, Options, Ref, StateDict
+from rnndiag.records import Call, Checkpoint, Graph, LayerSpec, Options, Ref, Shape, StateDict
+from rnndiag.wiring import _state_dict_compose as compose
+from rnndiag.wiring import _state_dict_sequence as sequence
 from rnndiag.wiring._state_dict_chain import NoChain, Unit, beside, find_chain
-from rnndiag.wiring._state_dict_compose import composed, trained_pieces
 from rnndiag.wiring._state_dict_modules import RecurrentModule, find, torch_names
 from rnndiag.wiring._state_dict_specs import SpecMaker, input_spec, labels
 from rnndiag.wiring._state_dict_told import kind_of, nonlinearity
 
-_UNORDERED = ("safetensors",)
+_UNORDERED = ("safetensors", "safetensors-sharded", "torch-distributed")
 """Formats that sort their tensors."""
+_TRACED = ("torchscript",)
+"""Formats whose modules keep the names of their classes, but have code of their own."""
 _INPUT = "input"
 
 
 def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph:
     """The graph of a state dict; without inputs where it holds no RNN that can be run."""
-    pieces = trained_pieces(content.shapes)
-    told = content.modules
-    content = composed(content)
-    modules = find(content.shapes)
+    pieces = compose.trained_pieces(content.shapes)
+    put_together = tuple(compose.notes(content.shapes))
+    told, unread = content.modules, content.unread
+    content = compose.composed(content)
+    modules = tuple(sequence.as_their_classes_say(find(content.shapes, unread), told))
     maker = SpecMaker(
         tensors=content.tensors,
         pieces=pieces,
@@ -37,19 +41,37 @@ def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph
         nonlinearity=options.nonlinearity,
         told=told,
     )
-    kinds = {path: kind_of(own) for path, own in told.items()}
-    around = tuple(maker.bare(unit) for unit in beside(content.shapes, modules, kinds))
+    wired = _wired(maker, modules, content.shapes, checkpoint.format)
     if not modules:
-        nothing = (_nothing(list(content.shapes)),)
-        return replace(_isolated(maker, ()), beside=around, notes=nothing)
+        return wired
+    said = sequence.custom_classes(modules, told)
+    further = (*put_together, *said, *_unknown_activation(maker, modules))
+    return replace(wired, notes=(*wired.notes, *further))
+
+
+def _wired(
+    maker: SpecMaker,
+    modules: Sequence[RecurrentModule],
+    shapes: Mapping[str, Shape],
+    written_as: str,
+) -> Graph:
+    """The best that is known of the order: exact, assumed, or that there is none."""
+    kinds = {path: kind_of(own) for path, own in maker.told.items()}
+    units = beside(shapes, modules, kinds)
+    around = tuple(map(maker.bare, units))
+    if not modules:
+        return replace(_isolated(maker, ()), beside=around, notes=(_nothing(list(shapes)),))
+    whole = None if written_as in _TRACED else sequence.layers(maker, modules, units)
+    if whole is not None:
+        return _in_line(maker, *whole)
     try:
-        ordered = checkpoint.format not in _UNORDERED
-        chain = find_chain(content.shapes, modules, kinds, ordered=ordered)
-        wired = _assumed(maker, chain)
+        return _assumed(
+            maker, find_chain(shapes, modules, kinds, ordered=written_as not in _UNORDERED)
+        )
     except NoChain as why:
-        notes = (f"recurrent modules run on their own: {why}",)
-        wired = replace(_isolated(maker, modules), beside=around, notes=notes)
-    return replace(wired, notes=(*wired.notes, *_unknown_activation(maker, modules)))
+        alone = any(module.problem is None for module in modules)
+        notes = (f"recurrent modules run on their own: {why}",) if alone else ()
+        return replace(_isolated(maker, modules), beside=around, notes=notes)
 
 
 def _unknown_activation(maker: SpecMaker, modules: Iterable[RecurrentModule]) -> tuple[str, ...]:
@@ -73,20 +95,24 @@ def _nothing(tensors: Sequence[str]) -> str:
 
 def _assumed(maker: SpecMaker, chain: Sequence[Unit]) -> Graph:
     """The whole network as one line."""
-    layers = [spec for unit in chain for spec in maker.unit(unit)]
-    source = input_spec(_INPUT, chain[0].inputs, maker.writer)
-    calls = _line(source, layers)
     row = " → ".join(maker.labels[unit.path] for unit in chain)
+    told = (
+        f"assumed wiring: {_INPUT} → {row}; activations and pooling between them "
+        "leave no trace in a state dict"
+    )
+    layers = [spec for unit in chain for spec in maker.unit(unit)]
+    return replace(_in_line(maker, chain[0], layers), wiring="assumed", notes=(told,))
+
+
+def _in_line(maker: SpecMaker, first: Unit, layers: Sequence[LayerSpec]) -> Graph:
+    """The layers in this order, of which `first` is the first one with weights."""
+    source = input_spec(_INPUT, first.inputs, maker.writer)
     return Graph(
         layers={spec.name: spec for spec in (source, *layers)},
-        calls=calls,
+        calls=_line(source, layers),
         inputs=(Ref(layer=source.name),),
         outputs=(Ref(layer=layers[-1].name),),
-        wiring="assumed",
-        notes=(
-            f"assumed wiring: {_INPUT} → {row}; activations and pooling between them "
-            "leave no trace in a state dict",
-        ),
+        wiring="exact",
     )
 
 

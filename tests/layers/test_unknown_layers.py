@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from rnndiag.layers._ops.arguments import Slot
 from rnndiag.layers.base import Recorder, Signal, build
 from rnndiag.layers.bidirectional import Bidirectional
 from rnndiag.network import Network, Pass
 from rnndiag.records import Call, Graph, LayerSpec, Ref
-from tests.graphs import chain, layer, lstm, source
+from tests.graphs import called, chain, layer, lstm, source
 
 BATCH, STEPS, FEATURES = 3, 5, 2
 SEQUENCES = {"return_sequences": True}
@@ -121,15 +122,20 @@ def test_a_wrapper_of_an_unknown_layer_is_missing() -> None:
         (layer("d", "Dense"), "not as expected"),
         (layer("c", "Conv1D", *matrices((2, 2, 2)), config={"padding": "full"}), "full"),
         (
-            layer("c", "Conv1D", *matrices((2, 2, 2)), config={"data_format": "channels_first"}),
-            "channels",
+            layer("c", "Conv1D", *matrices((2, 2, 2)), config={"data_format": "channels_middle"}),
+            "channels_middle",
         ),
         (layer("p", "MaxPooling1D", config={"padding": "causal"}), "causal"),
         (layer("n", "BatchNormalization", *matrices((2,), (2,)), config={"axis": [1, 2]}), "axes"),
         (layer("m", "Dot", config={"axes": [0, 1]}), "dot product"),
         (layer("b", "Bidirectional", config={"merge_mode": "max"}), "max"),
         (layer("z", "ZeroPadding1D", config={"padding": [1, 2, 3]}), "before and after"),
-        (layer("o", "ops.NotEqual", config={"arguments": [None]}), "arguments"),
+        (layer("o", "ops.NotEqual", config=called(Slot(0))), "x2"),
+        (layer("o", "ops.Max", config=called(Slot(0), initial=3.0)), "initial"),
+        (layer("o", "ops.Cast", config=called(Slot(0), dtype={"class_name": "X"})), "'X'"),
+        (layer("o", "ops.Mean", config={**called(Slot(0)), "differs": True}), "different"),
+        (layer("o", "tf.nn.dropout", config=called(Slot(0), rate=0.5)), "unsupported operation"),
+        (layer("o", "Lambda", config={"function": ["4wEA"]}), "never run"),
         (lstm("l", 2, config={"activation": {"class_name": "Custom>Act"}}), "Custom>Act"),
     ],
 )

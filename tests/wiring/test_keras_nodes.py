@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from rnndiag.layers._ops.arguments import Slot
 from rnndiag.records import Call, Ref
-from rnndiag.wiring._keras_nodes import calls_of, constants_of, refs
+from rnndiag.wiring._keras_nodes import calls_of, refs
+from rnndiag.wiring._keras_operands import operands_of, operation_calls, operation_kind
 from rnndiag.wiring._keras_order import from_zero, ordered
 
 
@@ -94,13 +96,47 @@ def test_masks_given_by_hand(node: Any) -> None:
     assert calls("GRU", node) == [Call(layer="it", inputs=(ref("x"),), mask=ref("m"))]
 
 
-def test_constants_are_no_tensors() -> None:
-    """1 - x, as tf.keras and as Keras 3 keep it."""
-    node = [["_CONSTANT_VALUE", -1, 1.0, {"y": ["x", 0, 0], "name": None}]]
-    assert calls("TFOpLambda", node)[0].inputs == (ref("x"),)
-    node3 = {"args": [1.0, tensor("x")], "kwargs": {}}
-    assert calls("Subtract", node3)[0].inputs == (ref("x"),)
-    assert constants_of({"inbound_nodes": [node3]}) == [1.0, None]
+def operation(*nodes: Any, kind: str = "TFOpLambda", **config: Any) -> dict[str, Any]:
+    return {"class_name": kind, "config": config, "inbound_nodes": list(nodes)}
+
+
+@pytest.mark.parametrize(
+    ("node", "args", "kwargs"),
+    [
+        # 1 - x, as tf.keras and as Keras 3 keep it.
+        (["_CONSTANT_VALUE", -1, 1.0, {"y": ["x", 0, 0]}], [1.0], {"y": Slot(0)}),
+        ({"args": [1.0, tensor("x")], "kwargs": {}}, [1.0, Slot(0)], {}),
+        # A list of tensors, with the same arguments beside each; before 2.5 a list of one.
+        ([["x", 0, 0, {"axis": 1}], ["y", 0, 0, {"axis": 1}]], [[Slot(0), Slot(1)]], {"axis": 1}),
+        ([["x", 0, 0, {"axis": 1}]], [Slot(0)], {"axis": 1}),
+        # A size that is a tensor.
+        (
+            ["x", 0, 0, {"shape": [-1, ["y", 0, 0], 2]}],
+            [Slot(0)],
+            {"shape": [-1, Slot(1), 2]},
+        ),
+        ({"args": [[tensor("x"), tensor("y")]], "kwargs": {}}, [[Slot(0), Slot(1)]], {}),
+        ({"args": [tensor("x")], "kwargs": {"b": [tensor("y")]}}, [Slot(0)], {"b": [Slot(1)]}),
+    ],
+)
+def test_the_places_of_an_operation_s_tensors(node: Any, args: Any, kwargs: Any) -> None:
+    config = operation(node)
+    assert operands_of(config) == {"args": args, "kwargs": kwargs, "differs": False}
+    (call,) = operation_calls("it", config)
+    assert [taken.layer for taken in call.inputs] == ["x", "y"][: len(call.inputs)]
+    assert len(call.inputs) == str((args, kwargs)).count("Slot")
+
+
+def test_calls_that_differ_in_a_constant_are_told() -> None:
+    nodes = [["x", 0, 0, {"axis": 1}], ["x", 0, 0, {"axis": 2}]]
+    assert operands_of(operation(*nodes))["differs"]
+    assert not operands_of(operation(nodes[0], ["y", 0, 0, {"axis": 1}]))["differs"]
+
+
+def test_what_operations_are_called() -> None:
+    assert operation_kind(operation(function="compat.v1.transpose")) == "tf.transpose"
+    assert operation_kind(operation(function="math.add")) == "tf.math.add"
+    assert operation_kind(operation(kind="Mean")) == "ops.Mean"
 
 
 def test_each_node_is_a_call() -> None:

@@ -116,7 +116,7 @@ def strange(**changes: Tensor | None) -> dict[str, Tensor]:
     ("tensors", "reason"),
     [
         (strange(weight_hh_l0=torch.ones(2 * UNITS, UNITS)), "are no LSTM's, GRU's or RNN's"),
-        (strange(weight_hh_l0=torch.ones(4 * UNITS)), "are no LSTM's, GRU's or RNN's"),
+        (strange(weight_hh_l0=torch.ones(4 * UNITS)), "is a vector: each unit sees only itself"),
         (strange(bias_ih_l1=torch.ones(3), bias_hh_l1=torch.ones(3)), "are no LSTM's"),
         (strange(bias_hh_l1=None), "one is missing"),
         (strange(weight_ih_l1=None), "stands without bad.weight_ih_l1"),

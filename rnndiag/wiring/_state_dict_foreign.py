@@ -1,0 +1,147 @@
+"""Recurrent layers that torch.nn does not have, told by the names that their authors give.
+
+None of them is analysed: a state dict holds their tensors, but their equations are code. They
+are named all the same, because a report without them would read as if there were none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+_STATE_SPACE = "a state space layer, whose equations rnndiag does not have"
+_AUTHORS = "its equations are its author's own code, which no state dict holds"
+_OTHER = "its equations are not those of torch.nn's LSTM, GRU or RNN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign:
+    """One such layer, or a stack of them."""
+
+    path: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """Names of tensors that tell a kind."""
+
+    kind: str
+    names: re.Pattern[str]
+    """The path of the layer is what stands before the match."""
+    why: str = _OTHER
+
+
+def _ending(*names: str) -> re.Pattern[str]:
+    """A tensor's last name, or the last two: ``A_log``, ``h2h.weight``."""
+    return re.compile(rf"(?:^|\.)(?:{'|'.join(names)})$")
+
+
+_MODULE = r"(?:\.(?:weight|bias))?"
+_TRACES = (
+    _Trace("Mamba", _ending("A_log"), _STATE_SPACE),
+    _Trace(
+        "S4", _ending("log_dt", "(?:inv_|log_)?A_(?:real|imag)", "Lambda_(?:re|im)"), _STATE_SPACE
+    ),
+    _Trace("LRU", _ending("nu_log", "theta_log", "gamma_log"), _STATE_SPACE),
+    _Trace("RWKV", _ending("time_(?:decay|first|faaaa)")),
+    _Trace("SRU", _ending(r"rnn_lst\.\d+\.weight_c")),
+    _Trace("minGRU or minLSTM", _ending(f"to_hidden_and_(?:f_i_)?gate{_MODULE}")),
+    _Trace("xLSTM", _ending(f"(?:_recurrent_kernel_?|[if]gate{_MODULE})")),
+    _Trace("mLSTM", _ending(f"w_?m[xh]{_MODULE}")),
+    _Trace("LTC", _ending("gleak", "vleak", "erev")),
+    _Trace("CfC", _ending(f"time_[ab]{_MODULE}")),
+    _Trace("Peephole LSTM", _ending(f"(?:weight|w|W)_?c[ifo]{_MODULE}", r"peephole\w*")),
+    _Trace("Custom cell", _ending(f"[ihx]2h{_MODULE}", f"[Ww]_?h[hifgocrzn]{_MODULE}"), _AUTHORS),
+    _Trace("Custom cell", _ending(f"[UR]_[ifgoczr]{_MODULE}"), _AUTHORS),
+    _Trace("Custom cell", _ending(r"\w*recurrent_(?:kernel|weights?)\w*"), _AUTHORS),
+)
+_WORDS = {
+    **{"indrnn": "IndRNN", "qrnn": "QRNN", "sru": "SRU", "lmu": "LMU", "mamba": "Mamba"},
+    **{"slstm": "sLSTM", "mlstm": "mLSTM", "xlstm": "xLSTM"},
+    **{"mingru": "minGRU", "minlstm": "minLSTM", "rwkv": "RWKV"},
+    **{"convlstm": "ConvLSTM", "convgru": "ConvGRU", "treelstm": "Tree LSTM"},
+}
+_ALTERED = {
+    **{"zoneout": "Zoneout", "phased": "Phased LSTM", "peephole": "Peephole LSTM"},
+    **{"coupled": "Coupled gates", "cifg": "Coupled gates", "hyperlstm": "Hyper LSTM"},
+    **{"layernormlstm": "LayerNorm LSTM", "lnlstm": "LayerNorm LSTM", "bnlstm": "BatchNorm LSTM"},
+}
+"""What changes the equations of cells that may hold the tensors of torch.nn's."""
+_SUFFIX = re.compile(r"(rnns?|lstms?|grus?|cells?|layers?|blocks?|stack|list|\d+)+$")
+"""What stands behind such a word in the same name: ``zoneout_lstm_cell``."""
+_WITHIN = re.compile(
+    r"norm|(^|[._])(ln|bn)(\d*|_\w+)([._]|$)|peephole|(^|[._])(weight_|w_)c[ifo]\b", re.IGNORECASE
+)
+_OF_STATES = re.compile(
+    r"(ln|bn|(layer_?|batch_?)?norm)s?_?(ih|hh|[ifgoczrhx]|cell|hidden|state)\d*$", re.IGNORECASE
+)
+
+
+def find(names: Iterable[str], modules: Sequence[str]) -> Iterator[Foreign]:
+    """The layers that the tensors' names tell of.
+
+    `modules` are the paths where tensors of torch.nn's recurrent modules are; nothing
+    below them is looked at, and no word above them says anything.
+    """
+    apart = [name for name in names if not any(_below(name, path) for path in modules)]
+    traced = {found.path: found for found in map(_by_trace, apart) if found}
+    yield from traced.values()
+    taken = {*traced}
+    for name in apart:
+        found = _by_word(name, (*modules, *traced))
+        if found and not any(_below(found.path, path) for path in taken):
+            taken.add(found.path)
+            yield found
+
+
+def alteration(path: str) -> str | None:
+    """What a module's path says of changed equations: ``Zoneout`` for ``zoneout_cell``."""
+    return next((_ALTERED[word] for _, word in _words(path) if word in _ALTERED), None)
+
+
+def within(further: Iterable[str]) -> list[str]:
+    """Those of a recurrent module's further tensors that belong to its equations."""
+    return [name for name in further if _WITHIN.search(name)]
+
+
+def around_a_cell(path: str, names: Iterable[str]) -> list[str]:
+    """Norms beside a cell that are called after its gates or states."""
+    parent = path.rpartition(".")[0]
+    before = f"{parent}." if parent else ""
+    beside = (name for name in names if name.startswith(before))
+    owners = {name: name.removeprefix(before).partition(".")[0] for name in beside}
+    return [name for name, owner in owners.items() if _OF_STATES.fullmatch(owner)]
+
+
+def _by_trace(name: str) -> Foreign | None:
+    for trace in _TRACES:
+        if found := trace.names.search(name):
+            path = name[: found.start()]
+            told = name[found.start() :].removeprefix(".")
+            return Foreign(path=path, kind=trace.kind, why=f"told by {told}; {trace.why}")
+    return None
+
+
+def _by_word(name: str, modules: Iterable[str]) -> Foreign | None:
+    for path, word in _words(name.rpartition(".")[0]):
+        kind = _WORDS.get(word) or _ALTERED.get(word)
+        if kind and not any(_below(module, path) for module in modules):
+            return Foreign(path=path, kind=kind, why=f"told by its name; {_OTHER}")
+    return None
+
+
+def _words(path: str) -> Iterator[tuple[str, str]]:
+    """Each part of a path with what leads to it, plain and without what it ends with."""
+    parts = path.split(".")
+    for place, part in enumerate(parts):
+        leading = ".".join(parts[: place + 1])
+        plain = part.lower().replace("_", "")
+        yield leading, plain
+        yield leading, _SUFFIX.sub("", plain)
+
+
+def _below(name: str, path: str) -> bool:
+    return not path or name == path or name.startswith(f"{path}.")
