@@ -10,8 +10,9 @@ after training has begun. ``README.md`` says what came of each.
     python samples/train.py recall_chrono        # one of them
     python samples/train.py --out DIR NAME...    # somewhere else
 
-A sample NAME is three files: the checkpoint (``.h5``, ``.pt`` or ``.ckpt``), held-out data in
-``NAME.probe.npz`` (arrays ``x`` and ``y``) and the losses in ``NAME.history.csv``.
+A sample NAME is three files: the checkpoint (``.h5``, ``.pt`` or ``.ckpt``; a folder of one for
+each epoch in a single case), held-out data in ``NAME.probe.npz`` (arrays ``x`` and ``y``) and the
+losses in ``NAME.history.csv``.
 """
 
 from __future__ import annotations
@@ -253,6 +254,27 @@ def fit_torch(
     return history
 
 
+def regression_epoch(
+    rnn: nn.RNNBase, head: nn.Linear, optimizer: torch.optim.Optimizer, task: Task
+) -> tuple[float, float]:
+    """One pass over the data in batches of 32: squared errors in training and held out."""
+
+    def error(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        states, _ = rnn(x)
+        return functional.mse_loss(head(states[:, -1]), y)
+
+    x, y, x_val, y_val = map(torch.from_numpy, (task.x, task.y, task.x_val, task.y_val))
+    total = 0.0
+    for rows in torch.randperm(len(x)).split(32):
+        loss = error(x[rows], y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(rows)
+    with torch.no_grad():
+        return total / len(x), error(x_val, y_val).item()
+
+
 def training_state(
     model: nn.Module, optimizer: torch.optim.Optimizer, epochs: int, **hyper_parameters: object
 ) -> dict[str, object]:
@@ -415,6 +437,62 @@ def copy_exploding(path: Path) -> Run:
     return task, history
 
 
+def zen_decay(path: Path, decay: float) -> Run:
+    """A small GRU on the Zen of Python, its recurrent kernel decayed or not."""
+    task, vocabulary = zen_task()
+    gru = nn.GRU(12, 24, batch_first=True)
+    model = SequenceModel(gru, outputs=vocabulary, vocabulary=vocabulary)
+    recurrent = [gru.weight_hh_l0]
+    others = [own for own in model.parameters() if own is not gru.weight_hh_l0]
+    groups = [
+        {"params": others, "weight_decay": 0.0},
+        {"params": recurrent, "weight_decay": decay},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=5e-3)
+    epochs = 6
+    history = fit_torch(model, optimizer, task, epochs, batch=32, clip=1.0)
+    torch.save(training_state(model, optimizer, epochs, lr=5e-3, recurrent_decay=decay), path)
+    return task, history
+
+
+def zen_plain(path: Path) -> Run:
+    """Healthy: the first of a pair that differs in one setting."""
+    return zen_decay(path, decay=0.0)
+
+
+def zen_decayed(path: Path) -> Run:
+    """Faulty: the second of the pair, with far too strong a decay on the recurrent kernel."""
+    return zen_decay(path, decay=2.0)
+
+
+def bias_outgrows(folder: Path) -> Run:
+    """Faulty: the kernels are decayed much, the biases not at all. Saved after every epoch.
+
+    Biases start at 0, as is usual. What the decay takes from the kernels, training puts into
+    the one thing that costs nothing.
+    """
+    whole = adding_task(np.random.default_rng(SEED), steps=20)
+    some = Task(whole.x[:256], whole.y[:256], whole.x_val, whole.y_val)
+    lstm = nn.LSTM(2, 8, batch_first=True)
+    head = nn.Linear(8, 1)
+    biases = [own for name, own in lstm.named_parameters() if name.startswith("bias")]
+    kernels = [own for name, own in lstm.named_parameters() if name.startswith("weight")]
+    for bias in biases:
+        nn.init.zeros_(bias)
+    groups = [
+        {"params": [*kernels, head.weight], "weight_decay": 0.3},
+        {"params": [*biases, head.bias], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=1e-2)
+    folder.mkdir(exist_ok=True)
+    history: list[HistoryRow] = []
+    model = nn.ModuleDict({"rnn": lstm, "head": head})
+    for epoch in range(1, 13):
+        history.append((epoch, *regression_epoch(lstm, head, optimizer, some)))
+        torch.save(training_state(model, optimizer, epoch), folder / f"epoch-{epoch}.pt")
+    return some, history
+
+
 SAMPLES: dict[str, Callable[[Path], Run]] = {
     "recall_chrono.pt": recall_chrono,
     "recall_default.pt": recall_default,
@@ -424,6 +502,9 @@ SAMPLES: dict[str, Callable[[Path], Run]] = {
     "brackets_bidirectional.h5": brackets_bidirectional,
     "zen_overfit.ckpt": zen_overfit,
     "copy_exploding.pt": copy_exploding,
+    "zen_plain.pt": zen_plain,
+    "zen_decayed.pt": zen_decayed,
+    "bias_outgrows": bias_outgrows,
 }
 
 
@@ -468,7 +549,9 @@ def main() -> None:
         write_history(options.out / f"{name}.history.csv", history)
         best = min(history, key=lambda row: row[2])
         print(f"  held-out loss {history[-1][2]:.4g}, best {best[2]:.4g} at epoch {best[0]}")
-        print(f"  {checkpoint.stat().st_size / 1000:.0f} kB, {seconds:.0f} s", flush=True)
+        files = [*checkpoint.iterdir()] if checkpoint.is_dir() else [checkpoint]
+        size = sum(file.stat().st_size for file in files)
+        print(f"  {size / 1000:.0f} kB, {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

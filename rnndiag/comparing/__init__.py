@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from rnndiag import advising
 from rnndiag.advising import Case
-from rnndiag.comparing import _changes, _found, _matching, words
+from rnndiag.comparing import _changes, _found, _matching
 from rnndiag.comparing._quantities import QUANTITIES, Quantity, with_tolerances
+from rnndiag.comparisons import _words as words
 from rnndiag.errors import BadOption
 from rnndiag.outputs._text import title
 from rnndiag.progress import Progress, silent

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from rnndiag.comparing._quantities import Quantity
-from rnndiag.records import Change, LayerPair, LayerReport, Skipped, Verdict
+from rnndiag.records import Change, LayerPair, LayerReport, Verdict
 
 
 def pair(
@@ -15,13 +15,14 @@ def pair(
     how: Literal["name", "order and shape"],
     quantities: Sequence[Quantity],
 ) -> LayerPair:
+    """What changed between two layers that answer to each other; what neither tells is left out."""
     changes = (_change(before, after, quantity) for quantity in quantities)
     kept = tuple(own for own in changes if own.before is not None or own.after is not None)
     return LayerPair(before=before, after=after, matched_by=how, changes=kept)
 
 
 def _change(before: LayerReport, after: LayerReport, quantity: Quantity) -> Change:
-    values = _value(before, quantity), _value(after, quantity)
+    values = quantity.of(before), quantity.of(after)
     bounds = _is_bound(before, quantity), _is_bound(after, quantity)
     return Change(
         name=quantity.name,
@@ -35,17 +36,6 @@ def _change(before: LayerReport, after: LayerReport, quantity: Quantity) -> Chan
         relative=quantity.relative,
         verdict=_verdict(*values, bounds, quantity),
     )
-
-
-def _value(layer: LayerReport, quantity: Quantity) -> float | None:
-    fact = layer.measurements.get(quantity.fact)
-    if fact is None or isinstance(fact, Skipped):
-        return None
-    if isinstance(fact, Mapping):
-        # A record for each gate: the worst of them.
-        return max(float(getattr(gate, quantity.field)) for gate in fact.values())
-    value = getattr(fact, quantity.field)
-    return None if value is None else float(value)
 
 
 def _is_bound(layer: LayerReport, quantity: Quantity) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rnndiag.errors import BadOption
+from rnndiag.records import LayerReport, Skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,17 @@ class Quantity:
     """None for what is neither good nor bad in itself, such as a norm."""
     tolerance: float
     relative: bool = True
+
+    def of(self, layer: LayerReport) -> float | None:
+        """Its value in a layer's report; None where it was not measured."""
+        fact = layer.measurements.get(self.fact)
+        if fact is None or isinstance(fact, Skipped):
+            return None
+        if isinstance(fact, Mapping):
+            # A record for each gate: the worst of them.
+            return max(float(getattr(gate, self.field)) for gate in fact.values())
+        value = getattr(fact, self.field)
+        return None if value is None else float(value)
 
 
 def _quantity(name: str, label: str, unit: str, source: str, **more: Any) -> Quantity:

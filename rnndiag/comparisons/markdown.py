@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnndiag.comparing import words
+from rnndiag.comparisons import _words as words
 from rnndiag.outputs._text import counted, place, title
 from rnndiag.outputs.markdown import code, escaped
 from rnndiag.records import Comparison, Finding, LayerPair

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnndiag.comparing import words
+from rnndiag.comparisons import _words as words
 from rnndiag.outputs._grid import bullet, grid, printed
 from rnndiag.outputs._text import counted, place, title
 from rnndiag.records import Change, Comparison, Finding, LayerPair, Report
