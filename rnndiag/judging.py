@@ -244,7 +244,7 @@ def _doubts(rule: Rule, question: Question) -> Iterator[tuple[Confidence, str]]:
     if _on_noise(question):
         yield "medium", "measured on made-up input"
     if question.layer is not None and question.layer.reason is not None:
-        yield "low", "the layer was fed with noise by itself"
+        yield "low", "the layer was fed with a stand-in for its input"
     padding = _padding(rule, question)
     if padding > _SOME_PADDING:
         yield "low", f"{padding:.0%} of the steps are padding that the network does not mask"

@@ -37,6 +37,9 @@ _RNNMORPH = {
         "dropout=0.3 on what comes in, against A's 0.2: B's 0.3 to 0.5 is for layers between, "
         "and this is the first recurrent layer; the file says 0.3, so the rule is sure"
     ),
+    "RNN406 LSTM_1_backward/backward": (
+        "the same, of the custom class beside it that is taken for an LSTM"
+    ),
 }
 WARNINGS: dict[str, dict[str, str]] = {
     "K2a": {
@@ -68,8 +71,8 @@ NOTES: dict[str, dict[str, int]] = {
     "K6": {"RNN401": 1, "RNN407": 1, "RNN410": 1, "RNN412": 1},
     "K7": {"RNN401": 2, "RNN407": 2, "RNN410": 1, "RNN412": 1},
     "K8": {"RNN101": 1, "RNN401": 6, "RNN407": 6, "RNN412": 1},
-    "K10": {"RNN406": 2, "RNN413": 3, "RNN414": 2},
-    "K10b": {"RNN406": 2, "RNN413": 3, "RNN414": 2},
+    "K10": {"RNN406": 2, "RNN413": 4, "RNN414": 2},
+    "K10b": {"RNN406": 2, "RNN413": 4, "RNN414": 2},
     "K12": {"RNN401": 4, "RNN407": 4, "RNN412": 1},
     "K15": {"RNN401": 1, "RNN407": 1, "RNN410": 1, "RNN412": 1},
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rnndiag.checkpoints._hdf5 import listing
 from rnndiag.checkpoints._keras import architectures, package
 from rnndiag.checkpoints._keras.configs import Config, kind_of, layers_of
 from rnndiag.checkpoints._keras.contents import configured, unconfigured, untaken
@@ -51,6 +52,7 @@ def _read(path: Path, architecture: Path | None) -> Checkpoint:
     with package.weights(path) as tree:
         content, notes = _content(tree, config, writer, architecture)
         trained = optimizer(tree, content, training, writer)
+        stored = listing.stored(tree.root)
     told = facts_of(lambda: training_facts(config, training, "compile_config"))
     return Checkpoint(
         path=path,
@@ -63,6 +65,7 @@ def _read(path: Path, architecture: Path | None) -> Checkpoint:
         notes=(*notes, *trained.notes),
         updates=trained.updates,
         why_no_updates=trained.why_no_updates,
+        stored=stored,
     )
 
 

@@ -1,6 +1,6 @@
 """Legacy Keras HDF5: whole models, and weights alone with their JSON beside them.
 
-Written by Keras 2.0 to 3.x and tf.keras. A whole model has the root attribute
+Written by Keras 1 to 3 and tf.keras. A whole model has the root attribute
 ``model_config``; a weights file has ``layer_names`` at its root and its architecture, if
 anywhere, in a JSON file beside it: what ``model.to_json()`` gives. Without that, recurrent
 layers are recognised by the names and shapes of their arrays.
@@ -15,9 +15,25 @@ from typing import Any
 
 import h5py
 
-from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened, strings, text
+from rnndiag.checkpoints._hdf5 import (
+    BROKEN_HDF5,
+    array,
+    attribute,
+    child,
+    listing,
+    opened,
+    strings,
+    text,
+)
 from rnndiag.checkpoints._hdf5.texts import check_strings
-from rnndiag.checkpoints._keras import alone, architectures, sidecar, updates
+from rnndiag.checkpoints._keras import (
+    alone,
+    architectures,
+    keras1,
+    keras1_arrays,
+    sidecar,
+    updates,
+)
 from rnndiag.checkpoints._keras.configs import Config
 from rnndiag.checkpoints._keras.held import held_in_groups
 from rnndiag.checkpoints._keras.training import training_facts
@@ -27,6 +43,8 @@ from rnndiag.errors import BadOption, UnsupportedCheckpoint
 from rnndiag.records import Checkpoint, KerasModel, NamedArray, Writer
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_WRITER = ("keras_version", "backend")
+"""The attributes that tell who wrote a file."""
 _SHOWN = 6
 
 
@@ -71,12 +89,12 @@ def _not_legacy(path: Path) -> UnsupportedCheckpoint:
 
 
 def _read_model(path: Path, file: h5py.File) -> Checkpoint:
-    config = parse_json(text(file.attrs["model_config"]), path, "model_config")
+    config = parse_json(text(attribute(file, "model_config")), path, "model_config")
     training: Mapping[str, Any] = {}
     if "training_config" in file.attrs:
-        training = parse_json(text(file.attrs["training_config"]), path, "training_config")
+        training = parse_json(text(attribute(file, "training_config")), path, "training_config")
     group = child(file, "model_weights")
-    read = _checkpoint(path, group, config, training, _writer(path, group, file.attrs))
+    read = _checkpoint(path, group, config, training, _writer(group, _said(file)))
     assert isinstance(read.content, KerasModel)
     arrays = [named for own in read.content.weights.values() for named in own]
     known = updates.read(path, file, arrays, training)
@@ -106,14 +124,14 @@ def _read_weights(path: Path, file: h5py.File, architecture: Path | None) -> Che
     if found is None:
         return _alone(path, file, None)
     source, config = found
-    done = _checkpoint(path, file, config, {}, _writer(path, file, config))
+    done = _checkpoint(path, file, config, {}, _writer(file, config))
     return replace(done, format="keras-h5-weights", notes=(f"architecture from {source.name}",))
 
 
 def _alone(path: Path, file: h5py.File, layer: tuple[Path, Config] | None) -> Checkpoint:
     """Weights whose model nothing tells; `layer` is the configuration of one of its layers."""
-    writer = _writer(path, file, {})
-    done = _checkpoint(path, file, {}, {}, writer)
+    done = _checkpoint(path, file, {}, {}, _writer(file, {}))
+    writer = done.writer
     assert isinstance(done.content, KerasModel)
     held = held_in_groups(done.content.weights)
     if layer is None:
@@ -131,42 +149,39 @@ def _checkpoint(
     writer: Writer,
 ) -> Checkpoint:
     names = strings(group, "layer_names")
+    weights = {name: _arrays(group, name, path) for name in names}
+    oldest = None if "keras_version" in group.attrs else keras1_arrays.writer_of(weights)
+    if oldest is not None:
+        config = keras1.translated(config, path)
+        weights = keras1_arrays.packed_groups(weights, config)
+        writer = replace(oldest, version=writer.version or oldest.version)
     return Checkpoint(
         path=path,
         format="keras-h5",
         writer=writer,
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
-        content=KerasModel(
-            config=config, weights={name: _arrays(group, name, path) for name in names}
-        ),
+        content=KerasModel(config=config, weights=weights),
         training=facts_of(lambda: training_facts(config, training)),
+        stored=listing.stored(group.file),
     )
 
 
-def _writer(path: Path, group: h5py.Group, beside: Mapping[str, Any]) -> Writer:
+def _writer(group: h5py.Group, beside: Mapping[str, Any]) -> Writer:
     """Who wrote the weights; what the group does not say may stand beside it."""
-    told = {
-        key: text(holder[key])
-        for key in ("keras_version", "backend")
-        for holder in (beside, group.attrs)
-        if key in holder
-    }
-    writer = Writer(
-        framework="keras", version=told.get("keras_version"), backend=told.get("backend")
-    )
-    if () < writer.numbers < (2,):
-        raise UnsupportedCheckpoint(
-            f"{path}: written by Keras {writer.version}; rnndiag reads Keras 2.0 and later",
-            "load it with Keras 2 and save it again",
-        )
-    return writer
+    told = {key: text(beside[key]) for key in _WRITER if key in beside} | _said(group)
+    return Writer(framework="keras", version=told.get("keras_version"), backend=told.get("backend"))
+
+
+def _said(group: h5py.Group) -> dict[str, str]:
+    return {key: text(attribute(group, key)) for key in _WRITER if key in group.attrs}
 
 
 def _arrays(group: h5py.Group, layer: str, path: Path) -> tuple[NamedArray, ...]:
     """A layer's arrays in the order of ``weight_names``, which is the only sure order."""
     stored = child(group, layer)
+    found = [(name, child(stored, name)) for name in strings(stored, "weight_names")]
     return tuple(
-        NamedArray(name=name, array=array(child(stored, name), path))
-        for name in strings(stored, "weight_names")
+        NamedArray(name=name, array=array(own, path), places=(own.name.lstrip("/"),))
+        for name, own in found
     )

@@ -1,20 +1,21 @@
 """Keras's ``.weights.h5``: what ``model.save_weights()`` writes since Keras 3 and tf.keras 2.12.
 
 The file holds numbered arrays and no configuration. That may come from another file; without
-it recurrent layers are recognised by the shapes of their arrays.
+it recurrent layers are recognised by the shapes of their arrays. Large ones come in shards.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rnndiag.checkpoints._keras import architectures, contents, sidecar
+from rnndiag.checkpoints._hdf5 import listing
+from rnndiag.checkpoints._keras import architectures, contents, shards, sidecar
 from rnndiag.checkpoints._keras.alone import Understood
 from rnndiag.checkpoints._keras.configs import Config
 from rnndiag.checkpoints._keras.training import training_facts
 from rnndiag.checkpoints._keras.tree import Tree, holds_tree, opened_tree
 from rnndiag.checkpoints._keras.variables import optimizer
-from rnndiag.checkpoints.base import facts_of, sha256
+from rnndiag.checkpoints.base import facts_of, sha256_of
 from rnndiag.errors import BadOption
 from rnndiag.records import Checkpoint, Writer
 
@@ -22,11 +23,12 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MARKS = (("'batch_input_shape'", "2.15"), ("'ragged'", "3.11"), ("'DTypePolicy'", "3.8"))
 """What a configuration holds since which version, as far as versions differ about masks."""
 _UNMARKED = "3.3"
+_INDEX = ".json"
 
 
 def recognises(path: Path, head: bytes) -> bool:
-    """HDF5 with the groups that Keras 3 makes."""
-    return head.startswith(_SIGNATURE) and holds_tree(path)
+    """HDF5 with the groups that Keras 3 makes, or the index of several such files."""
+    return shards.is_index(path, head) or (head.startswith(_SIGNATURE) and holds_tree(path))
 
 
 def read(path: Path) -> Checkpoint:
@@ -43,20 +45,24 @@ def read_with(path: Path, architecture: Path) -> Checkpoint:
 
 
 def _read(path: Path, architecture: Path | None) -> Checkpoint:
-    with opened_tree(path) as tree:
+    in_shards = path.suffix == _INDEX
+    files = shards.files(path) if in_shards else [path]
+    with shards.opened_shards(path) if in_shards else opened_tree(path) as tree:
         writer, (model, notes) = _understood(tree, architecture)
         trained = optimizer(tree, model, {}, writer)
+        stored = listing.stored(tree.root)
     told = () if model.isolated else facts_of(lambda: training_facts(model.config, {}))
     return Checkpoint(
         path=path,
         format="keras-weights",
         writer=writer,
-        size_bytes=path.stat().st_size,
-        sha256=sha256(path),
+        size_bytes=sum(file.stat().st_size for file in files),
+        sha256=sha256_of(files),
         content=model,
         training=(*told, *trained.facts),
         notes=(*notes, *trained.notes),
         why_no_updates=trained.why_no_updates,
+        stored=stored,
     )
 
 

@@ -276,15 +276,6 @@ def test_what_is_missing_or_makes_no_sense(edit: Edit, edited: Callable[..., Pat
     assert error.value.hint
 
 
-def test_files_of_keras_1_are_refused(edited: Callable[..., Path]) -> None:
-    def age(file: h5py.File) -> None:
-        del file["model_weights"].attrs["keras_version"]
-        file.attrs["keras_version"] = "1.2.2"
-
-    with pytest.raises(UnsupportedCheckpoint, match=r"Keras 1\.2\.2"):
-        checkpoints.read(edited(age))
-
-
 def test_other_hdf5_files(tmp_path: Path) -> None:
     path = tmp_path / "data.h5"
     with h5py.File(path, "w") as file:

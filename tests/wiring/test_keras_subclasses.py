@@ -119,7 +119,9 @@ def test_inside_wrappers_and_nested_models(tmp_path: Path) -> None:
     class Reader(keras.layers.LSTM):
         pass
 
-    inner = keras.Sequential([keras.Input((5, 3)), keras.layers.Bidirectional(Reader(2), name="both")])
+    inner = keras.Sequential(
+        [keras.Input((5, 3)), keras.layers.Bidirectional(Reader(2), name="both")]
+    )
     source = keras.Input((None, 5, 3))
     each = keras.layers.TimeDistributed(inner, name="each")(source)
     model = keras.Model(source, keras.layers.GRU(2, name="behind")(each))

@@ -116,8 +116,8 @@ def _list(names: Sequence[str]) -> str:
 
 def _told(layer: Inferred) -> str:
     kind = kind_of(layer.config)
-    sizes = " and ".join(f"{cell.config.get('units', '?')}" for cell in layer.cells)
-    return f"{kind} of {sizes} units"
+    units = (cell.config.get("units", cell.config.get("filters", "?")) for cell in layer.cells)
+    return f"{kind} of {' and '.join(map(str, units))} units"
 
 
 # ---------------------------------------------------------------- what fits what
@@ -136,4 +136,5 @@ def _signature(config: Config) -> tuple[Any, ...]:
         return (kind, *map(_signature, cells_of(own)))
     bias = bool(own.get("use_bias", True))
     after = own.get("reset_after") if bias and kind in ("GRU", "GRUCell") else None
-    return (kind.removesuffix("Cell"), own.get("units"), bias, after)
+    units, window = own.get("units", own.get("filters")), tuple(own.get("kernel_size") or ())
+    return (kind.removesuffix("Cell"), units, window, bias, after)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from rnndiag.checkpoints._keras.configs import Config, layers_of
+from rnndiag.checkpoints._keras.keras1 import up_to_date
 from rnndiag.errors import BadOption
 
 _LARGEST = 16 << 20
@@ -32,7 +33,7 @@ def read(path: Path) -> Config:
         return {"class_name": kind, "config": value}
     if not isinstance(value, dict) or not {"class_name", "config"} <= set(value):
         raise _bad(path, "neither a model's nor a layer's configuration: no class_name and config")
-    return value
+    return up_to_date(value, path)
 
 
 def is_model(config: Config) -> bool:

@@ -39,7 +39,7 @@ def cell_of(arrays: Sequence[NamedArray], hint: str | None = None) -> Cell:
     told = ", ".join(str(shape) for shape in shapes) or "no arrays"
     if len(shapes) in (2, 3) and len(shapes[0]) in _CONVOLVED:
         reason = f"its arrays ({told}) are a convolution's, whose strides and padding are not told"
-        return _unknown(_CONVOLVED[len(shapes[0])], reason)
+        return _convolved(shapes, reason)
     found = _found(shapes)
     if found is None or (hint in _KINDS.values() and not found.kind.endswith(str(hint))):
         return _unknown(hint or "RNN", f"its arrays ({told}) are no cell's that rnndiag knows")
@@ -71,6 +71,15 @@ def _bias_kinds(columns: int, gates: int) -> dict[Shape, str]:
     if gates in _CUDNN:
         found[2 * columns,] = _CUDNN[gates]
     return found
+
+
+def _convolved(shapes: Sequence[Shape], problem: str) -> Cell:
+    """A convolutional LSTM as far as its arrays tell, which is not enough to run it."""
+    *size, channels, columns = shapes[0]
+    config = {"filters": columns // 4, "kernel_size": size, "use_bias": len(shapes) == 3}
+    return Cell(
+        kind=_CONVOLVED[len(shapes[0])], config=config, input_size=channels, problem=problem
+    )
 
 
 def _unknown(kind: str, problem: str) -> Cell:

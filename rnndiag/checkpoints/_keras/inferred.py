@@ -66,12 +66,14 @@ def isolated(
 ) -> KerasModel:
     """A model in which each of `layers` has an input and an output of its own.
 
-    Of layers in `known` the configuration is that, and not the one that their arrays tell.
+    Of layers in `known` the configuration is that, and not the one that their arrays tell: they
+    lack nothing.
     """
+    lacking = {name: own.problem for name, own in layers.items() if own.problem is not None}
     return KerasModel(
         config=_functional(layers, known),
         weights={own.name: own.everything for own in held},
-        problems={name: own.problem for name, own in layers.items() if own.problem is not None},
+        problems={name: problem for name, problem in lacking.items() if name not in known},
         isolated=True,
     )
 
@@ -123,11 +125,11 @@ def _functional(layers: Mapping[str, Inferred], known: Mapping[str, Config]) -> 
     for name, own in layers.items():
         config = known.get(name, own.config)
         nodes: list[Any] = []
-        if own.problem is None:
+        if own.problem is None or name in known:
             source = f"{name}_input"
             while source in layers:
                 source += "_"
-            configs.append(_input(source, own.cells[0].input_size))
+            configs.append(_input(source, own.cells[0], config))
             nodes = [[[source, 0, 0, {}]]]
             inputs.append([source, 0, 0])
             outputs.append([name, 0, 0])
@@ -136,8 +138,12 @@ def _functional(layers: Mapping[str, Inferred], known: Mapping[str, Config]) -> 
     return {"class_name": "Functional", "config": wired}
 
 
-def _input(name: str, features: int) -> Config:
-    shape = {"batch_shape": [None, None, features]}
+def _input(name: str, cell: Cell, config: Config) -> Config:
+    """Timesteps of features, or of images whose size nothing tells."""
+    step: list[int | None] = [None] * len(cell.config.get("kernel_size", ()))
+    first = config["config"].get("data_format") == "channels_first"
+    step.insert(0 if first else len(step), cell.input_size)
+    shape = {"batch_shape": [None, None, *step]}
     return _placed(_made("InputLayer", shape), name, [])
 
 

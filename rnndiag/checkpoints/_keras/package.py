@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5
 from rnndiag.checkpoints._hdf5.heaps import check_heaps_in
 from rnndiag.checkpoints._keras.tree import Tree, opened_tree
-from rnndiag.checkpoints.base import damaged, parse_json, sha256
+from rnndiag.checkpoints.base import damaged, parse_json, sha256_of
 from rnndiag.errors import UnsafeCheckpoint, UnsupportedCheckpoint
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -71,10 +70,7 @@ def size(path: Path) -> int:
 
 def digest(path: Path) -> str:
     """The SHA-256 of the archive; of a folder, that of its three files' own SHA-256."""
-    if not path.is_dir():
-        return sha256(path)
-    each = (sha256(file) for file in _files(path))
-    return hashlib.sha256("\n".join(each).encode()).hexdigest()
+    return sha256_of(_files(path))
 
 
 def _check_kind(path: Path) -> None:

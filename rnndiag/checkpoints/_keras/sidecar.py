@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rnndiag.checkpoints._keras.keras1 import up_to_date
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnreadableCheckpoint, UnsupportedCheckpoint
 
@@ -49,6 +50,8 @@ def beside(path: Path) -> tuple[Path, Config] | None:
 
 def _architecture(path: Path) -> Config | None:
     """A Keras model's configuration; None where the JSON is something else."""
+    if path.stat().st_size > _LARGEST:
+        raise damaged(path, f"the architecture is larger than {_LARGEST >> 20} MiB")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(value, str):
@@ -57,7 +60,7 @@ def _architecture(path: Path) -> Config | None:
     except (OSError, RecursionError, ValueError) as error:
         raise damaged(path, f"the architecture is not JSON ({type(error).__name__})") from error
     is_model = isinstance(value, dict) and "class_name" in value and "config" in value
-    return value if is_model else None
+    return up_to_date(value, path) if is_model else None
 
 
 def _others(path: Path) -> Iterator[tuple[Path, Config]]:

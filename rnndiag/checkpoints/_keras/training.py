@@ -43,6 +43,8 @@ _OPTIMIZER_KEYS = {
     "momentum": "momentum",
     "use_ema": "use_ema",
 }
+_AVERAGE_KEYS = ("ema_momentum", "ema_overwrite_frequency")
+"""Of averages of the weights, where any are kept; the optimizer's state has them, no layer."""
 
 
 def training_facts(
@@ -103,6 +105,9 @@ def _compile_facts(training: Mapping[str, Any], source: str) -> Iterator[Trainin
     for key, fact in _OPTIMIZER_KEYS.items():
         if config.get(key) is not None:
             yield TrainingFact(name=fact, value=_plain(config[key]), source=source)
+    for key in _AVERAGE_KEYS if config.get("use_ema") else ():
+        if config.get(key) is not None:
+            yield TrainingFact(name=key, value=config[key], source=source)
     if config.get("weight_decay"):
         # Keras takes it off the weights beside the step, whichever optimizer it is.
         yield TrainingFact(name="decoupled_weight_decay", value=True, source=source)

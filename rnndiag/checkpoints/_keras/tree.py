@@ -107,6 +107,13 @@ class Tree:
         held = self.group(group, _VARIABLES)
         return None if held is None else short_text(self._raw, held, "name")
 
+    def all_called(self) -> Iterator[tuple[str, str]]:
+        """The place of each layer's variables, be there any or not, and the layer's own name."""
+        for group in self._within(self.root, set()):
+            called = self.called(group)
+            if called is not None:
+                yield f"{group.name.rstrip('/')}/{_VARIABLES}", called
+
     def untaken(self, group: h5py.Group | None) -> list[str]:
         """The arrays below `group` that were not read."""
         if group is None:
