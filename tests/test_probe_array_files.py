@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import torch
 from test_probe_files import Trap
 
-from rnndiag.errors import BadProbe
+from rnndiag.errors import BadProbe, RnndiagError
 from rnndiag.probe.array_files import ArrayFile, open_arrays
 from rnndiag.records import Array
 
@@ -274,3 +275,35 @@ def test_an_array_is_read_when_it_is_asked_for() -> None:
     assert file.load("x") is X
     with pytest.raises(BadProbe, match="p: array 'y' cannot be read: disk on fire"):
         file.load("y")
+
+
+def test_tensors_beside_objects_of_any_class(tmp_path: Path) -> None:
+    """Nothing is made of the others, and nothing is run."""
+    trap = Trap(tmp_path / "sprung")
+    for old in (False, True):
+        path = tmp_path / "both.pt"
+        content = {"x": torch.ones(2, 3), "y": trap}
+        torch.save(content, path, _use_new_zipfile_serialization=not old)
+        assert list(read(path)) == ["x"]
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_torchs_own_unpickler_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_torch(tmp_path / "x.pt")
+    monkeypatch.delattr(torch, "load")
+    np.testing.assert_array_equal(read(tmp_path / "x.pt")["x"], X)
+
+
+@pytest.mark.parametrize("size", [(10**6, 10**6), (1,)])
+def test_sparse_tensors_that_claim_more_or_less_than_they_have(
+    tmp_path: Path, size: tuple[int, ...]
+) -> None:
+    places = torch.tensor([[5], [5]][: len(size)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        x = torch.sparse_coo_tensor(places, torch.ones(1), size, check_invariants=False)
+        torch.save({"x": x}, tmp_path / "x.pt")
+    with pytest.raises(RnndiagError):
+        read(tmp_path / "x.pt")

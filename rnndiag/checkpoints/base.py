@@ -7,10 +7,11 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rnndiag import memory
 from rnndiag.errors import BadOption, UnreadableCheckpoint
 from rnndiag.records import TrainingFact
 
@@ -26,6 +27,8 @@ BROKEN_ZIP = (
 )
 """What zipfile raises for damaged archives."""
 _CHUNK = 1 << 20
+_JSON_EXPANSION = 40
+"""Bytes that a character of JSON may become: an empty list takes two, with its comma three."""
 
 
 def sha256(path: Path) -> str:
@@ -35,6 +38,14 @@ def sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def sha256_of(files: Sequence[Path]) -> str:
+    """The SHA-256 of a file; of several, that of their own ones in a row."""
+    if len(files) == 1:
+        return sha256(files[0])
+    each = (sha256(file) for file in files)
+    return hashlib.sha256("\n".join(each).encode()).hexdigest()
 
 
 def facts_of(tell: Callable[[], Iterable[TrainingFact]]) -> tuple[TrainingFact, ...]:
@@ -68,6 +79,7 @@ def has_architecture(path: Path) -> BadOption:
 
 def parse_json(text: str, path: Path, what: str) -> Mapping[str, Any]:
     """A JSON object; anything else is the file's fault."""
+    memory.check(_JSON_EXPANSION * len(text), f"reading {what}")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -5,19 +5,24 @@ The file sorts its tensors by type and name, so their order says nothing about t
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from rnndiag import memory
 from rnndiag.checkpoints._torch.tensors import lazy_state_dict
 from rnndiag.checkpoints.base import damaged, sha256
-from rnndiag.records import Checkpoint, Writer
+from rnndiag.records import Checkpoint, StoredArray, Writer
 
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000
 """What the safetensors library accepts."""
+_HEADER_EXPANSION = 40
+"""Bytes that a character of it may become."""
 _REAL_TYPES = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 
 
@@ -30,11 +35,15 @@ def recognises(path: Path, head: bytes) -> bool:
 
 def read(path: Path) -> Checkpoint:
     """Names, types and shapes now, tensors when they are asked for."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+    memory.check(_HEADER_EXPANSION * min(length, path.stat().st_size), "reading its header")
     try:
         with safe_open(path, framework="pt") as file:
             slices = {name: file.get_slice(name) for name in list(file.keys())}
             real = [name for name, own in slices.items() if own.get_dtype() in _REAL_TYPES]
             shapes = {name: tuple(slices[name].get_shape()) for name in real}
+            stored = tuple(_stored(name, own, real) for name, own in slices.items())
     except SafetensorError as error:
         raise damaged(path, f"safetensors says {error}") from error
     return Checkpoint(
@@ -43,11 +52,21 @@ def read(path: Path) -> Checkpoint:
         writer=Writer(framework="torch"),
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
-        content=lazy_state_dict(shapes, partial(_tensor, path)),
+        content=lazy_state_dict(shapes, partial(tensor, path)),
+        stored=stored,
     )
 
 
-def _tensor(path: Path, name: str) -> Tensor:
+def _stored(name: str, found: Any, real: Container[str]) -> StoredArray:
+    shape = tuple(found.get_shape())
+    if name in real:
+        return StoredArray(name=name, shape=shape)
+    told = f"it holds {found.get_dtype()}"
+    return StoredArray(name=name, shape=shape, role="bookkeeping", reason=told)
+
+
+def tensor(path: Path, name: str) -> Tensor:
+    """One tensor of a file."""
     with safe_open(path, framework="pt") as file:
-        tensor: Tensor = file.get_tensor(name)
-    return tensor
+        found: Tensor = file.get_tensor(name)
+    return found

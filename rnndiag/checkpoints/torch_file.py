@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag.checkpoints._pickles.objects import shown
-from rnndiag.checkpoints._torch.load import load, refusing
-from rnndiag.checkpoints._torch.modules import is_module
-from rnndiag.checkpoints._torch.state import find_model, state_dict
-from rnndiag.checkpoints._torch.training import trained, training_facts
-from rnndiag.checkpoints.base import BROKEN_ZIP, facts_of, sha256
-from rnndiag.records import Checkpoint, TrainingFact, Writer
+from rnndiag.checkpoints._torch.load import load
+from rnndiag.checkpoints._torch.saved import Source, checkpoint
+from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
+from rnndiag.records import Checkpoint
 
 _ZIP = b"PK\x03\x04"
 _FIRST_NAME = slice(30, 286)
@@ -29,7 +27,7 @@ _LIGHTNING = "pytorch-lightning_version"
 
 def recognises(path: Path, head: bytes) -> bool:
     """A zip archive with ``data.pkl``, cut off or not; or the magic number of the bare pickle."""
-    if not head.startswith(_ZIP):
+    if not is_zip(head):
         binary = head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]
         return binary or head.startswith(_OLDEST_MAGIC)
     try:
@@ -42,32 +40,24 @@ def recognises(path: Path, head: bytes) -> bool:
         return b"/data.pkl" in first or b"/data/" in first
 
 
+def is_zip(head: bytes) -> bool:
+    """Whether the file is an archive, by its first bytes; else it is a bare pickle."""
+    return head.startswith(_ZIP)
+
+
 def read(path: Path) -> Checkpoint:
     """The model's weights, and what the file tells about its training."""
     with path.open("rb") as file:
-        zipped = file.read(len(_ZIP)) == _ZIP
+        zipped = is_zip(file.read(len(_ZIP)))
     loaded = load(path, zipped=zipped)
-    content = loaded.content
-    with refusing(path):
-        model = find_model(path, content)
-    known = trained(content, model.tensors)
-    return Checkpoint(
+    source = Source(
         path=path,
-        format=_format(content, zipped=zipped),
-        writer=Writer(framework="torch"),
+        format=_format(loaded.content, zipped=zipped),
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
-        content=state_dict(model),
-        training=(*facts_of(lambda: _told(content)), *known.facts),
-        notes=(*_lightning_note(content), *loaded.notes, *model.notes, *known.notes),
-        updates=known.updates,
-        why_no_updates=known.why_no_updates,
+        notes=(*_lightning_note(loaded.content), *loaded.notes),
     )
-
-
-def _told(content: Any) -> tuple[TrainingFact, ...]:
-    """Facts of what stands beside a model; a model's own attributes are none."""
-    return () if is_module(content) else training_facts(content)
+    return checkpoint(source, loaded.content)
 
 
 def _format(content: Any, *, zipped: bool) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rnndiag.checkpoints._pickles.objects import StandIn
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, StandIn
+from rnndiag.checkpoints._torch import listing
 from rnndiag.checkpoints._torch.load import refusing
 from rnndiag.checkpoints._torch.modules import tree_of
 from rnndiag.checkpoints._torch.rebuild import Tensors
@@ -13,10 +15,15 @@ from rnndiag.checkpoints._torch.state import find_model, state_dict
 from rnndiag.checkpoints._torch.zip import TorchArchive
 from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
 from rnndiag.errors import UnsupportedCheckpoint
-from rnndiag.records import Checkpoint, Writer
+from rnndiag.records import Checkpoint, Role, StoredArray, Writer
 
 _ZIP = b"PK\x03\x04"
 _RECORDS = {"data.pkl", "constants.pkl"}
+_FURTHER: Mapping[str, tuple[Role, str]] = {
+    "constants": ("not_analysed", "a constant of the network's code, which has no name"),
+    "traced_inputs": ("bookkeeping", "what the network was traced with"),
+}
+"""Pickles beside the modules', what their tensors are, and what is to be said of them."""
 
 
 def recognises(path: Path, head: bytes) -> bool:
@@ -50,7 +57,21 @@ def read(path: Path) -> Checkpoint:
         sha256=sha256(path),
         content=state_dict(model),
         notes=("a TorchScript archive, read as data: its code was not run", *model.notes),
+        stored=(*listing.stored(content, model), *_beside(archive)),
     )
+
+
+def _beside(archive: TorchArchive) -> Iterator[StoredArray]:
+    """The tensors of the archive's other pickles, which have storages of their own."""
+    for name, (role, reason) in _FURTHER.items():
+        if f"{name}.pkl" not in archive:
+            continue
+        try:
+            content = archive.unpickled(f"{name}.pkl", Tensors(), name)
+        except BrokenPickle as error:
+            yield StoredArray(name=name, shape=(), role="not_analysed", reason=f"damaged: {error}")
+        else:
+            yield from listing.apart(content, name, role, reason)
 
 
 def _has_names(content: object) -> bool:

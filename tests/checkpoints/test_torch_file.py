@@ -84,7 +84,7 @@ def test_float32_weights_are_not_copied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "keys",
-    [["state_dict"], ["model_state_dict"], ["model_state"], ["net"], ["anything", "else"], ["ema"]],
+    [["state_dict"], ["model_state_dict"], ["model_state"], ["net"], ["anything", "else"]],
 )
 def test_nested_state_dict(tmp_path: Path, keys: list[str]) -> None:
     module = lstm()

@@ -13,9 +13,11 @@ import zipfile
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
+from rnndiag import memory
 from rnndiag.checkpoints._archives.tar_members import TarStream, TooLong
+from rnndiag.checkpoints._archives.zip_members import leads_out
 from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint, UnsafeCheckpoint
 
@@ -48,7 +50,7 @@ def place(path: Path) -> Path:
     archive = Path(before)
     if not archive.is_file():
         raise UnreadableCheckpoint(f"{archive}: no such archive", "check the path before '::'")
-    if _leads_out(member):
+    if leads_out(member):
         raise UnsafeCheckpoint(f"{archive}: {member!r} leads out of the archive", _AS_LISTED)
     try:
         return _unpacked(archive, member)
@@ -83,11 +85,6 @@ def hint(path: Path) -> str:
 _AS_LISTED = "name a file as the archive lists it"
 
 
-def _leads_out(name: str) -> bool:
-    windows = PureWindowsPath(name)
-    return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts
-
-
 def _most(archive: Path) -> int:
     """Bytes that may be unpacked of an archive."""
     return max(_SMALL, _MOST_COMPRESSION * archive.stat().st_size)
@@ -103,7 +100,7 @@ def _names(archive: Path) -> Iterator[str]:
             listed = islice(stream, _MOST_LISTED)
             names = [member.name for member in listed if member.regular]
     plain = (name for name in names if name.isprintable() and len(name) <= _LONGEST_SHOWN)
-    yield from (name for name in plain if not _leads_out(name))
+    yield from (name for name in plain if not leads_out(name))
 
 
 def _is_zip(archive: Path) -> bool:
@@ -131,6 +128,7 @@ def _tar_content(archive: Path, member: str) -> Iterator[bytes]:
         for found in stream:
             if found.name.removeprefix("./") == member.removeprefix("./"):
                 _check_regular(archive, member, regular=found.regular)
+                _check_size(archive, member, found.size)
                 yield from stream.content()
                 return
     raise _missing(archive, member)
@@ -144,6 +142,7 @@ def _zip_content(archive: Path, member: str) -> Iterator[bytes]:
         if len(found) > 1:
             raise UnsafeCheckpoint(f"{archive}: it holds {member!r} twice", _AS_LISTED)
         _check_regular(archive, member, regular=_is_regular(found[0]))
+        _check_size(archive, member, found[0].file_size)
         left = _most(archive)
         with members.open(found[0]) as content:
             # Piece by piece: a stream may unpack to more than its header admits.
@@ -167,6 +166,12 @@ def _check_regular(archive: Path, member: str, *, regular: bool) -> None:
         raise UnsafeCheckpoint(
             f"{archive}: {member!r} is no regular file: a link, a folder, or encrypted", _AS_LISTED
         )
+
+
+def _check_size(archive: Path, member: str, size: int) -> None:
+    # The folder for it may well lie in memory, and what is read from it will. Of more than
+    # the archive can hold, unpacking it tells.
+    memory.check(min(size, _most(archive)), f"unpacking {member!r}")
 
 
 def _missing(archive: Path, member: str) -> UnreadableCheckpoint:

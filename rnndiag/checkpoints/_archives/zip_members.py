@@ -11,6 +11,7 @@ import io
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from rnndiag import memory
 from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
 from rnndiag.errors import UnreadableCheckpoint, UnsafeCheckpoint
 
@@ -63,6 +64,8 @@ def read(path: Path, name: str, most: int | None = None) -> Member:
 
 
 def _unpacked(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+    # A buffer that grows is copied, and for a while there twice.
+    memory.check(2 * info.file_size, f"unpacking {info.filename}")
     content = Member(f"{path}: {info.filename}")
     with archive.open(info) as member:
         # Piece by piece: a stream may unpack to more than its header admits.
@@ -78,11 +81,11 @@ def _check_names(path: Path, archive: zipfile.ZipFile) -> None:
         if name in seen:
             raise _unsafe(path, f"it holds {name!r} twice")
         seen.add(name)
-        if _leads_out(name):
+        if leads_out(name):
             raise _unsafe(path, f"its member {name!r} leads out of the archive")
 
 
-def _leads_out(name: str) -> bool:
+def leads_out(name: str) -> bool:
     """Whether unpacking the name, on whichever system, may write outside the folder."""
     windows = PureWindowsPath(name)
     return PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts

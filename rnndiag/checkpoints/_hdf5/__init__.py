@@ -6,11 +6,14 @@ kilobytes can declare terabytes. A checkpoint needs none of this, so it is refus
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
+from rnndiag import memory
 from rnndiag.checkpoints._hdf5.heaps import check_heaps
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
@@ -18,6 +21,7 @@ from rnndiag.records import Array
 
 BROKEN_HDF5 = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError)
 """What h5py raises for damaged files."""
+_PLAIN_CLASSES = (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 _MOST_UNSTORED = 64 << 20
 """Bytes that an array may declare whatever is stored; Keras initialises some to zeros."""
 _MOST_COMPRESSION = 1000
@@ -42,6 +46,8 @@ def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
                 f"{_place(group)}: the path {name!r} leads out of its group",
                 "was the file edited by hand? save the model again",
             )
+        if not isinstance(here, h5py.Group):
+            raise KeyError(f"{here.name} is no group")
         link = here.get(part, getlink=True)
         if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)):
             raise UnsafeCheckpoint(
@@ -64,8 +70,33 @@ def check_storage(dataset: h5py.Dataset) -> None:
         raise UnsafeCheckpoint(
             f"{_place(dataset)}: the array claims {dataset.nbytes / 2**30:.1f} GiB, "
             f"but the file stores {stored} bytes of it",
-            "the file is damaged, or made to exhaust memory",
+            _EXHAUSTS,
         )
+    # A chunk is unpacked whole, and may be far larger than the array that it is a part of.
+    chunk = dataset.dtype.itemsize * math.prod(dataset.chunks or ())
+    if dataset.chunks and chunk > max(_MOST_UNSTORED, _MOST_COMPRESSION * stored):
+        raise UnsafeCheckpoint(
+            f"{_place(dataset)}: a chunk of the array claims {chunk / 2**30:.1f} GiB, "
+            f"but the file stores {stored} bytes of it",
+            _EXHAUSTS,
+        )
+    memory.take(max(4 * dataset.size, dataset.nbytes), f"the array {dataset.name}")
+    memory.check(chunk, f"a chunk of {dataset.name}")
+
+
+_EXHAUSTS = "the file is damaged, or made to exhaust memory"
+
+
+def attribute(item: h5py.HLObject, name: str) -> Any:
+    """An attribute's value; raises `ValueError` where it is neither text nor numbers.
+
+    A damaged type of variable length that is neither text nor a list is read by HDF5, up to
+    2.0.0 at least, through a pointer that leads nowhere: the process would end.
+    """
+    held = h5py.h5a.open(item.id, name.encode())
+    if held.get_type().get_class() not in _PLAIN_CLASSES:
+        raise ValueError(f"the attribute {name} of {item.name} is neither text nor a number")
+    return item.attrs[name]
 
 
 def text(value: object) -> str:
@@ -76,11 +107,11 @@ def text(value: object) -> str:
 def strings(group: h5py.Group, name: str) -> tuple[str, ...]:
     """A list of names; lists over 64 KB are stored in numbered pieces."""
     if name in group.attrs:
-        return tuple(text(value) for value in group.attrs[name])
+        return tuple(text(value) for value in attribute(group, name))
     pieces: list[str] = []
     while f"{name}{len(pieces)}" in group.attrs:
         pieces.append(f"{name}{len(pieces)}")
-    return tuple(text(value) for piece in pieces for value in group.attrs[piece])
+    return tuple(text(value) for piece in pieces for value in attribute(group, piece))
 
 
 def array(dataset: h5py.Dataset, path: Path) -> Array:

@@ -15,6 +15,7 @@ from functools import partial
 from sys import getsizeof
 from typing import Any
 
+from rnndiag import memory
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, Global, HugePickle, StandIn, as_key
 
 MOST_BYTES = 256 << 20
@@ -55,9 +56,11 @@ class Machine:
     ) -> None:
         self.not_loaded: dict[str, None] = {}
         """Names of the classes and functions that objects were to be made with, in order."""
+        self.named: dict[str, None] = {}
+        """Names of all those that Python would import, tensors' and containers' own apart."""
         self._known = known
         self._persistent = persistent
-        self._left = most
+        self._most = self._left = min(most, memory.left())
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
@@ -83,9 +86,13 @@ class Machine:
         raise BrokenPickle("its pickle has no end")
 
     def charge(self, size: int) -> None:
-        """Account for `size` bytes; raises `HugePickle` where the file had its share."""
+        """Account for `size` bytes; raises `HugePickle` where the file had its share.
+
+        Raises `TooLarge` where that is less than it would be, for want of memory.
+        """
         self._left -= size
         if self._left < 0:
+            memory.check(self._most + 1, "what its pickle describes")
             raise HugePickle("its pickle describes more objects than any checkpoint needs")
 
     def call(self, function: Any, arguments: Any) -> Any:
@@ -217,7 +224,10 @@ class Machine:
     def _global(self, module: Any, name: Any) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
             raise BrokenPickle("a class or function has no name")
-        self._push(Global(f"{_MODULES.get(module, module)}.{name}"))
+        found = Global(f"{_MODULES.get(module, module)}.{name}")
+        if found.name not in self._known:
+            self.named.setdefault(found.name)
+        self._push(found)
 
     def _extension(self, code: int) -> None:
         self._push(Global(f"copyreg extension {code}"))

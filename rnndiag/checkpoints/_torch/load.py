@@ -10,7 +10,7 @@ from typing import Any
 
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, HugePickle, shown
 from rnndiag.checkpoints._torch import legacy
-from rnndiag.checkpoints._torch.rebuild import Tensors
+from rnndiag.checkpoints._torch.rebuild import Tensors, is_inert
 from rnndiag.checkpoints._torch.zip import TorchArchive
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
@@ -25,6 +25,8 @@ class Loaded:
 
     content: Any
     not_loaded: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    """All classes and functions that Python would import for the file's pickle."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -49,7 +51,9 @@ def load(path: Path, *, zipped: bool) -> Loaded:
             content = TorchArchive(path).unpickled("data.pkl", tensors, "data")
         else:
             content = legacy.unpickled(path, tensors)
-    return Loaded(content=content, not_loaded=tuple(tensors.machine.not_loaded))
+    machine = tensors.machine
+    named = tuple(name for name in machine.named if not is_inert(name))
+    return Loaded(content=content, not_loaded=tuple(machine.not_loaded), named=named)
 
 
 @contextmanager

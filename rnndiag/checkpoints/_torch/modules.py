@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, StandIn, shown
+from rnndiag.checkpoints._torch import unread
 from rnndiag.checkpoints._torch.tensors import is_weight
 from rnndiag.records import TorchModule
 
@@ -33,6 +34,8 @@ class ModuleTree:
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     modules: dict[str, TorchModule] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    """As `StateDict.unread`."""
     _attributes: int = 0
 
     def add(self, path: str, module: StandIn, depth: int = 0) -> None:
@@ -41,7 +44,12 @@ class ModuleTree:
         if depth > _DEEPEST or len(path) > _LONGEST_PATH or self._attributes > _MOST_ATTRIBUTES:
             raise BrokenPickle("its modules hold one another without end")
         prefix = f"{path}." if path else ""
-        self.modules[path] = TorchModule(class_name=_class_of(module), settings=_settings(module))
+        told = TorchModule(
+            class_name=_class_of(module), settings=_settings(module), hooked=_hooked(module)
+        )
+        self.modules[path] = told
+        packed = (*unread.of_module(told.class_name), *_unread(module))
+        self.unread.update({prefix + name: why for name, why in packed})
         self.tensors.update({prefix + name: tensor for name, tensor in _tensors(module)})
         for name, child in _children(module):
             self.add(prefix + name, child, depth + 1)
@@ -81,6 +89,13 @@ def _tensors(module: StandIn) -> Iterator[tuple[str, Tensor]]:
     yield from ((name, own) for name, own in _named(buffers, is_weight) if name not in left_out)
 
 
+def _unread(module: StandIn) -> Iterator[tuple[str, str]]:
+    """A module's own recurrent weights that are no weights as they are stored."""
+    held = [module] if module.name.startswith(_SCRIPT) else _parts(module)[:2]
+    for values in held:
+        yield from unread.of_mapping(dict(_named(values, lambda value: not is_module(value))))
+
+
 def _children(module: StandIn) -> Iterator[tuple[str, StandIn]]:
     own = module if module.name.startswith(_SCRIPT) else _parts(module)[2]
     yield from _named(own, is_module)
@@ -95,6 +110,10 @@ def _named(values: Mapping[Any, Any], wanted: Callable[[Any], bool]) -> Iterator
 def _class_of(module: StandIn) -> str:
     """The class with its module, as Python code names it."""
     return shown(_MANGLED.sub("", module.name.removeprefix(_SCRIPT)))
+
+
+def _hooked(module: StandIn) -> bool:
+    return any(module.get(name) for name in ("_forward_hooks", "_forward_pre_hooks"))
 
 
 def _settings(module: StandIn) -> dict[str, Any]:

@@ -182,6 +182,14 @@ def _same(value: Any = None, *_: Any) -> Any:
     return value
 
 
+def is_inert(name: str) -> bool:
+    """Whether a name in a pickle is that of a storage or of a type of numbers."""
+    try:
+        return _dtype(Global(name)) is not None
+    except BrokenPickle:
+        return False
+
+
 def _dtype(kind: Any) -> torch.dtype:
     """The type of a storage's or a tensor's numbers, by its name in the pickle."""
     name = kind.name if isinstance(kind, Global) else ""

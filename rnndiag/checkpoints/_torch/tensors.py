@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from rnndiag import memory
 from rnndiag.records import Array, Shape, StateDict
 
 
@@ -27,6 +29,7 @@ class LazyArrays(Mapping[str, Array]):
         if name not in self._names:
             raise KeyError(name)
         if name not in self._arrays:
+            memory.take(4 * math.prod(self._names[name]), f"the tensor {name}")
             self._arrays[name] = self._fetch(name).detach().to(torch.float32).numpy()
         return self._arrays[name]
 

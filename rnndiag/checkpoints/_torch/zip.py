@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from rnndiag import memory
 from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, shown
 from rnndiag.checkpoints._torch.rebuild import Storage, Tensors
@@ -28,19 +29,23 @@ _CHUNK = 1 << 20
 
 
 class TorchArchive:
-    """One archive, its checksums compared; numbers are mapped, and read when they are used."""
+    """One archive, its checksums compared; numbers are mapped, and read when they are used.
 
-    def __init__(self, path: Path) -> None:
+    `part` is the map of a part of the file, if the archive is no more than that.
+    """
+
+    def __init__(self, path: Path, part: memoryview | None = None) -> None:
         self._path = path
+        self._whole = part is None
+        # One map for all: each holds a file descriptor, and there may be thousands of storages.
+        self._content = memoryview(mapped(path)) if part is None else part
         try:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(path if part is None else Window(part)) as archive:
                 self._members = {info.filename: info for info in archive.infolist()}
-                _check(path, archive)
+                _check(path, archive, len(self._content))
         except BROKEN_ZIP as error:
             raise _broken(path, error) from error
         self._folder = _folder(path, self._members)
-        # One map for all: each holds a file descriptor, and there may be thousands of storages.
-        self._content = mapped(path)
         orders = "byteorder" in self
         self._swapped = orders and self._bytes("byteorder", _CHUNK).strip() == b"big"
 
@@ -62,6 +67,7 @@ class TorchArchive:
         size = 0 if info is None else info.file_size
         if info is None or size > most:
             raise BrokenPickle(f"{record} has {size} bytes")
+        memory.check(2 * size, record)
         content, start = self._located(info)
         return bytes(content[start : start + size])
 
@@ -82,14 +88,53 @@ class TorchArchive:
             found.byteswap(storage.dtype)  # type: ignore[no-untyped-call]  # torch's gap
         return found
 
-    def _located(self, info: zipfile.ZipInfo) -> tuple[mmap.mmap | bytearray, int]:
+    def _located(self, info: zipfile.ZipInfo) -> tuple[memoryview | bytearray, int]:
         """What holds the content of a member, and where it begins."""
         if info.compress_type != zipfile.ZIP_STORED:
+            if not self._whole:
+                raise BrokenPickle("a record is packed")
             return bytearray(zip_members.read(self._path, info.filename).getbuffer()), 0
         if not 0 <= info.header_offset <= len(self._content) - _LOCAL_HEADER.size:
             raise BrokenPickle("a record is placed outside the file")
         name, extra = _LOCAL_HEADER.unpack_from(self._content, info.header_offset)
         return self._content, info.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
+
+
+class Window(io.RawIOBase):
+    """Mapped memory as a file that can be read, which `zipfile` asks for."""
+
+    def __init__(self, content: memoryview) -> None:
+        super().__init__()
+        self._content = content
+        self._place = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a place from the start, from here or from the end."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: len(self._content)}
+        place = start[whence] + offset
+        if place < 0:
+            raise ValueError("a place before the start")
+        self._place = place
+        return place
+
+    def tell(self) -> int:
+        """The place."""
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """Copy the next bytes into `buffer`; how many there were."""
+        found = self._content[self._place : self._place + len(buffer)]
+        buffer[: len(found)] = found
+        self._place += len(found)
+        return len(found)
 
 
 def mapped(path: Path) -> mmap.mmap:
@@ -123,10 +168,9 @@ def _folder(path: Path, names: Any) -> str:
     return str(top)
 
 
-def _check(path: Path, archive: zipfile.ZipFile) -> None:
+def _check(path: Path, archive: zipfile.ZipFile, size: int) -> None:
     """Raise where members overlap or unpack to very much, or where a checksum is wrong."""
     members = archive.infolist()
-    size = path.stat().st_size
     unpacked = sum(info.file_size for info in members if info.compress_type)
     if len({info.filename for info in members}) < len(members):
         raise UnsafeCheckpoint(f"{path}: the zip archive holds a name twice", _MADE_SO)
