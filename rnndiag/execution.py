@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnndiag import pulses
+from rnndiag import images, pulses
 from rnndiag.cells.base import as_array
 from rnndiag.layers.base import Entry, Recorder, Signal
 from rnndiag.losses import WITHOUT_TARGETS, check_range, loss_value
-from rnndiag.network import Network, Pass
+from rnndiag.network import Pass, Runnable
 from rnndiag.progress import Progress, silent
 from rnndiag.recording import layer_run
 from rnndiag.records import Array, Options, Probe, ProbeRun, Wiring
 from rnndiag.recurrence import TotalGradients
 
 
-def run(network: Network, probe: Probe, options: Options, progress: Progress = silent) -> ProbeRun:
+def run(network: Runnable, probe: Probe, options: Options, progress: Progress = silent) -> ProbeRun:
     """One forward pass; backward passes for the pulses and, where there is one, the loss."""
     with _step_by_step():
         return _run(network, probe, options, progress)
@@ -33,29 +33,29 @@ def run(network: Network, probe: Probe, options: Options, progress: Progress = s
 def _step_by_step() -> Iterator[None]:
     """Set torch up for many small steps in a row; it is the process's, so only for now.
 
-    Denormal numbers slow a CPU down many times, and are no part of any result. Threads wait
+    Denormal numbers slow a CPU down many times, and are no part of any result. Nor are the ten
+    bits that GPUs' convolutions round to unless they are told not to. Threads wait
     for one another at every small product. A three-layer LSTM of 256 units on two cores took
     4 to 5 s with one thread, and with two 4 s where both cores were free, 16 s where not.
     """
-    threads = torch.get_num_threads()
+    threads, rounding = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        torch.backends.cudnn.allow_tf32 = rounding
         torch.set_flush_denormal(False)
 
 
-def _run(network: Network, probe: Probe, options: Options, progress: Progress) -> ProbeRun:
-    recorder = Recorder(
-        generator=torch.Generator().manual_seed(options.seed),
-        batch=probe.batch * probe.seeds,
-        timesteps=probe.timesteps,
-        device=network.device,
+def _run(network: Runnable, probe: Probe, options: Options, progress: Progress) -> ProbeRun:
+    probe = images.affordable(
+        probe, network.graph, lambda some: _forward(network, some, options).recorder.entries
     )
-    done = network.run(tuple(_signals(probe, network.device)), recorder)
-    entries = recorder.entries
+    done = _forward(network, probe, options)
+    entries = done.recorder.entries
     real = [_real_steps(entry) for entry in entries]
     behind_known = network.graph.wiring != "isolated"
     aimed = pulses.aim(done, real, known=behind_known, seed=options.seed)
@@ -72,10 +72,26 @@ def _run(network: Network, probe: Probe, options: Options, progress: Progress) -
         wiring="isolated" if isolated else network.graph.wiring,
         layers=tuple(layers),
         not_analysed=network.not_analysed,
+        not_rebuilt=network.not_rebuilt,
         outputs=tuple(map(as_array, _known_outputs(done))),
         loss=loss,
-        notes=(*network.graph.notes, *_lost(done), *_unfollowed_padding(entries, probe)),
+        notes=(
+            *network.graph.notes,
+            *images.told(entries),
+            *_lost(done),
+            *_unfollowed_padding(entries, probe),
+        ),
     )
+
+
+def _forward(network: Runnable, probe: Probe, options: Options) -> Pass:
+    recorder = Recorder(
+        generator=torch.Generator().manual_seed(options.seed),
+        batch=probe.batch * probe.seeds,
+        timesteps=probe.timesteps,
+        device=network.device,
+    )
+    return network.run(tuple(_signals(probe, network.device)), recorder)
 
 
 def _known_outputs(done: Pass) -> list[Tensor]:

@@ -42,6 +42,7 @@ def layer_run(
         call=entry.call,
         input_size=cell.input_size,
         hidden_size=cell.hidden_size,
+        positions=cell.positions,
         weights=cell.stored(),
         bounded=cell.activation.bounded,
         rectified=cell.activation.rectified,

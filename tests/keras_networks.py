@@ -578,6 +578,73 @@ def several_kinds_in_sequential(keras: Any) -> Any:
     return model
 
 
+@network
+def conv_lstm(keras: Any) -> Any:
+    """Convolutional LSTMs as networks for video have them, the last one backwards."""
+    layers = keras.layers
+    source = layers.Input((STEPS, 6, 5, 2))
+    x = layers.TimeDistributed(layers.Conv2D(3, 3, activation="relu"), name="each")(source)
+    x = layers.ConvLSTM2D(
+        3, (3, 2), padding="same", return_sequences=True, activation="relu", name="same"
+    )(x)
+    x = layers.BatchNormalization(name="norm")(x)
+    y = layers.MaxPooling3D((1, 2, 2), padding="same", name="pooled")(x)
+    y = layers.Conv3D(1, 3, padding="same", activation="sigmoid", name="predicted")(y)
+    z = layers.ConvLSTM2D(
+        2, 2, strides=(2, 1), use_bias=False, go_backwards=True, name="backwards"
+    )(x)
+    z = layers.Dense(3, name="dense")(layers.Flatten(name="flat")(z))
+    return keras.models.Model(source, [y, z])
+
+
+@network
+def conv_lstm_states(keras: Any) -> Any:
+    """The last state of one starts another, and two directions."""
+    layers = keras.layers
+    a, b = layers.Input((STEPS, 5, 4, 2)), layers.Input((STEPS, 5, 4, 1))
+    encoder = layers.ConvLSTM2D(3, 3, padding="same", return_state=True, name="encoder")
+    _, h, c = encoder(a)
+    decoder = layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True, name="decoder")
+    x = decoder(b, initial_state=[h, c])
+    wrapped = layers.ConvLSTM2D(2, 2, dilation_rate=2, return_sequences=True)
+    y = layers.Bidirectional(wrapped, name="both")(x)
+    return keras.models.Model([a, b], [x, layers.GlobalAveragePooling3D(name="mean")(y)])
+
+
+@network
+def conv_lstm_of_other_ranks(keras: Any) -> Any:
+    """Along one axis of space, and along three."""
+    layers = keras.layers
+    a, b = layers.Input((STEPS, 7, 2)), layers.Input((STEPS, 3, 4, 3, 1))
+    x = layers.ConvLSTM1D(3, 3, dilation_rate=2, return_sequences=True, name="line")(a)
+    y = layers.ConvLSTM3D(2, 2, padding="same", strides=(1, 2, 1), name="volume")(b)
+    return keras.models.Model([a, b], [x, layers.Flatten(name="flat")(y)])
+
+
+@network
+def images(keras: Any) -> Any:
+    """What stands around convolutional LSTMs, on each timestep."""
+    layers = keras.layers
+    source = layers.Input((STEPS, 6, 5, 2))
+    made = (
+        layers.MaxPooling2D(2, padding="same"),
+        layers.AveragePooling2D(3, strides=1, padding="same"),
+        layers.UpSampling2D((1, 2)),
+        layers.ZeroPadding2D(((1, 2), (0, 1))),
+        layers.Cropping2D((1, 2)),
+        layers.Conv2D(3, 2, dilation_rate=2, padding="same", use_bias=False),
+        layers.GlobalMaxPooling2D(),
+        layers.GlobalAveragePooling2D(),
+    )
+    outputs = [layers.TimeDistributed(own, name=f"each_{k}")(source) for k, own in enumerate(made)]
+    volume = layers.Conv3D(3, (2, 3, 3), strides=(2, 1, 1), padding="same", name="volume")(source)
+    for own in (layers.AveragePooling3D(2), layers.ZeroPadding3D(1), layers.Cropping3D(1)):
+        outputs.append(own(volume))
+    outputs.append(layers.UpSampling3D((2, 1, 1))(volume))
+    outputs.append(layers.LSTM(2, name="lstm")(outputs[-6]))
+    return keras.models.Model(source, outputs)
+
+
 # ---------------------------------------------------------------- by other writers
 
 

@@ -28,11 +28,30 @@ HINT = "choose smaller --batch, --seeds or --timesteps, or allow more: --max-mem
 
 def check(layer: Layer, inputs: Sequence[Signal], values: Sequence[Tensor]) -> None:
     """Count what a call takes as taken; raises `TooLarge` where that may not be."""
+    # Loading torch's rules for shapes takes longer than most runs, and few calls need them.
+    if _at_most(layer, values) <= memory.left():
+        return
     try:
         needed = _needed(layer, inputs, values)
     except _UNTOLD:
         return
     memory.take(needed, f"layer {layer.spec.name!r} ({layer.spec.kind})", HINT)
+
+
+def _at_most(layer: Layer, values: Sequence[Tensor]) -> int:
+    """Far more bytes than a call makes that grows its inputs along two axes."""
+    numbers = [*_numbers(layer.spec.config), *(n for value in values for n in value.shape)]
+    numbers += [size for array in layer.buffers() for size in array.shape]
+    return 4 * sum(value.numel() for value in values) * max(numbers, default=1) ** 2
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    """The whole numbers in a configuration."""
+    if isinstance(value, int):
+        yield abs(value)
+    elif isinstance(value, (list, tuple, Mapping)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _numbers(item)
 
 
 def _needed(layer: Layer, inputs: Sequence[Signal], values: Sequence[Tensor]) -> int:

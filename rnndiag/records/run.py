@@ -41,6 +41,8 @@ class LayerWeights:
     recurrent_kernel: Array
     bias: Array | None
     recurrent_bias: Array | None = None
+    window: int = 1
+    """Places that a convolution's window covers; both kernels have that many rows a channel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ class LayerRun:
     call: int
     input_size: int
     hidden_size: int
+    """Units of h; a convolution's are its filters."""
     weights: LayerWeights
     bounded: bool
     """Whether the output activation saturates (tanh, sigmoid, …)."""
@@ -92,7 +95,7 @@ class LayerRun:
     loss_log_norm: Array | None = None
     """(B, T) natural logarithm of ‖(δ, γ)‖ of the loss; None without a loss."""
     isolated: str | None = None
-    """Why the layer was fed with noise instead of what the network feeds it."""
+    """Why the layer was fed with something else than what the network feeds it: noise, mostly."""
     stateful: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What the layer was built with, in the words of its own framework."""
@@ -102,6 +105,9 @@ class LayerRun:
     """The optimizer's last step on ``kernel``, ``recurrent`` and ``bias``, where it is known."""
     why_no_updates: str = NO_OPTIMIZER
     """Why it is not."""
+    positions: int = 1
+    """Places at which each unit has a state of its own: pixels, where a layer convolves. Arrays
+    (B, T, H) then have H = positions x units, the units of each place side by side."""
     seeds: int = 1
     """How many made-up probes are stacked along B, each as many samples as the others."""
 
@@ -127,4 +133,6 @@ class ProbeRun:
     outputs: tuple[Array, ...]
     """The network's outputs; empty where its wiring is not known to the end."""
     loss: float | None = None
+    not_rebuilt: Mapping[str, str] = field(default_factory=dict)
+    """Why a layer, recurrent or not, was left out of the network, by its name."""
     notes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings
+from rnndiag.rules._sizes import window_of
 from rnndiag.rules.base import step
 from rnndiag.snippets.base import Snippets
 
@@ -23,8 +24,10 @@ def columns(layer: LayerReport, norms: WeightNorms) -> tuple[float, float]:
 
     A column has an entry for each of the matrix's inputs, which are a projection's in R.
     """
-    states = int(layer.arguments.get("proj_size") or layer.hidden_size or 1)
-    return norms.rms_kernel * (layer.input_size or 1) ** 0.5, norms.rms_recurrent * states**0.5
+    window = window_of(layer)
+    inputs = window * (layer.input_size or 1)
+    states = window * int(layer.arguments.get("proj_size") or layer.hidden_size or 1)
+    return norms.rms_kernel * inputs**0.5, norms.rms_recurrent * states**0.5
 
 
 def more_decay(

@@ -63,6 +63,11 @@ def concerns_layer(check: Callable[..., Any]) -> bool:
     return any(wanted in {*_OF_LAYER, *_measured()} for _, wanted, _ in _parameters(check))
 
 
+def asks_for(check: Callable[..., Any], wanted: str) -> bool:
+    """Whether a rule looks at the fact of that type, needed or not."""
+    return any(own == wanted for _, own, _ in _parameters(check))
+
+
 def _parameters(check: Callable[..., Any]) -> Iterator[tuple[str, str, bool]]:
     """Each parameter's name, the name of its type, and whether it may be None."""
     for name, parameter in inspect.signature(check).parameters.items():

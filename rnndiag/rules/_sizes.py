@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rnndiag.records import LayerReport, Report
@@ -41,16 +42,21 @@ def known_timesteps(report: Report) -> int | None:
     return None
 
 
+def window_of(layer: LayerReport) -> int:
+    """Places that the layer's convolutions look at; 1 where it has none."""
+    return math.prod(layer.arguments.get("kernel_size") or (1,))
+
+
 def _layers(report: Report) -> Iterator[LayerReport]:
     """Each recurrent layer and direction once, whatever its calls."""
     return (layer for layer in report.layers if layer.analysed and not layer.call)
 
 
 def _weights(layer: LayerReport, factor: float) -> int:
-    """g·H·(I + H + 1): kernel, recurrent kernel and biases."""
+    """g·H·(w·(I + H) + 1): kernel, recurrent kernel and biases; w is a convolution's window."""
     units = round((layer.hidden_size or 0) * factor)
     gates = next((count for kind, count in _GATES.items() if kind in layer.kind), 1)
-    return gates * units * ((layer.input_size or 0) + units + 1)
+    return gates * units * (window_of(layer) * ((layer.input_size or 0) + units) + 1)
 
 
 def _fixed(report: Report) -> Iterator[int]:

@@ -67,7 +67,7 @@ class Cuts(Thresholds):
 
     def of(self, kind: str) -> tuple[float, float]:
         """Warning and error for a kind of cell; what has no gates counts as plain."""
-        if kind == "LSTM":
+        if "LSTM" in kind:
             return self.lstm_warning, self.lstm_error
         if kind == "GRU":
             return self.gru_warning, self.gru_error

@@ -34,7 +34,7 @@ Sources
 from __future__ import annotations
 
 from rnndiag import ladders
-from rnndiag.records import LayerSettings, Report, Skipped, Trials
+from rnndiag.records import LayerReport, LayerSettings, Report, Skipped, Trials
 from rnndiag.rules._last_resort import above
 from rnndiag.rules.base import Fired, Rule, step
 from rnndiag.snippets.base import Snippets
@@ -48,7 +48,11 @@ _TABLE = step(
 
 
 def check(
-    own: LayerSettings, trials: Trials | None, report: Report, snippets: Snippets
+    layer: LayerReport,
+    own: LayerSettings,
+    trials: Trials | None,
+    report: Report,
+    snippets: Snippets,
 ) -> Fired | Skipped | None:
     """The rung above the layer's rate, or the one that the trials lead to."""
     known = own.recurrent_dropout
@@ -67,7 +71,9 @@ def check(
         if rung is None:
             return None
         value, why = rung, _why(rung)
-    slower = _SLOWER if report.checkpoint.framework == "keras" and not _used(own) and value else ""
+    # Convolutions have no such kernels.
+    fused = report.checkpoint.framework == "keras" and not layer.kind.startswith("Conv")
+    slower = _SLOWER if fused and not _used(own) and value else ""
     return Fired(
         message=_message(own, value),
         evidence={

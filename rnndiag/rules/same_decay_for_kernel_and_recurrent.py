@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 
 from rnndiag import decays
 from rnndiag.records import Advice, LayerReport, LayerSettings, Skipped
+from rnndiag.rules._sizes import window_of
 from rnndiag.rules.base import Cut, Fired, Rule, Thresholds, step, worse
 from rnndiag.snippets.base import Snippets
 
@@ -117,8 +118,8 @@ def _by_norm(norms: WeightNorms, decay: float, cuts: Cuts) -> _Gap:
 
 def _by_entries(layer: LayerReport, decay: float, cuts: Cuts) -> _Gap:
     """By the inputs that K and R take: their outputs, all gates of all units, are the same."""
-    inputs = layer.input_size or 0
-    states = int(layer.arguments.get("proj_size") or layer.hidden_size or 0)
+    inputs = window_of(layer) * (layer.input_size or 0)
+    states = window_of(layer) * int(layer.arguments.get("proj_size") or layer.hidden_size or 0)
     return _Gap(
         what="entries",
         kernel=inputs,

@@ -10,6 +10,8 @@ from rnndiag.snippets._keras_layers import (
     Changes,
     arguments_of,
     constructor,
+    convolves,
+    family_of,
     kind_of,
     name_of,
     running,
@@ -37,6 +39,15 @@ def has_penalties(layer: LayerReport) -> bool:
     return any(l2_of(layer.arguments.get(key)) for key in _PENALTIES)
 
 
+def bounds(layer: LayerReport, maximum: float) -> Changes:
+    """The norms of K's and R's columns at most `maximum`."""
+    # A convolution's kernel has an axis for each of space, and one for the channels it reads.
+    axes = list(range(len(arguments_of(layer)["kernel_size"]) + 1)) if convolves(layer) else [0]
+    axis = {"axis": literal(axes)} if len(axes) > 1 else {}
+    bound = call("keras.constraints.MaxNorm", number(maximum), **axis)
+    return {"kernel_constraint": bound, "recurrent_constraint": bound}
+
+
 def bias_bound(layer: LayerReport, maximum: float) -> Changes:
     """The biases' norm at most `maximum`."""
     own, most = arguments_of(layer), number(maximum)
@@ -51,7 +62,7 @@ def bias_bound(layer: LayerReport, maximum: float) -> Changes:
 def bias_start(layer: LayerReport, initializer: str) -> Changes:
     """Biases that start as an initializer of ours says."""
     # The layer would ask it for the other gates' biases alone, and take ones for the forget gate.
-    lstm = {"unit_forget_bias": "False"} if kind_of(layer) == "LSTM" else {}
+    lstm = {"unit_forget_bias": "False"} if family_of(layer) == "LSTM" else {}
     return {"use_bias": None, "bias_initializer": initializer, **lstm}
 
 
@@ -61,13 +72,21 @@ def twice(layer: LayerReport) -> tuple[Brackets, Brackets]:
     return constructor(layer, {"return_sequences": "True"}), constructor(layer, {"name": top})
 
 
-def striding(layer: LayerReport, stride: int) -> Brackets:
-    """A convolution that keeps every `stride`-th step; its windows leave no step out."""
+def striding(layer: LayerReport, stride: int) -> Brackets | None:
+    """A convolution that keeps every `stride`-th step; its windows leave no step out.
+
+    Of images it takes each pixel by itself; None where Keras has no layer of so many axes.
+    """
+    own = arguments_of(layer)
+    rank = len(own["kernel_size"]) if convolves(layer) else 0
+    if rank > 2 or own.get("data_format") == "channels_first":
+        return None
+    window, step = ([size, *[1] * rank] if rank else size for size in (stride | 1, stride))
     return call(
-        "keras.layers.Conv1D",
+        f"keras.layers.Conv{rank + 1}D",
         str(layer.input_size),
-        kernel_size=str(stride | 1),
-        strides=str(stride),
+        kernel_size=literal(window),
+        strides=literal(step),
         padding='"same"',
     )
 

@@ -13,8 +13,14 @@ Changes = Mapping[str, Expression | None]
 """Argument → what to write for it, or None to leave it out."""
 
 _GLOROT, _ORTHOGONAL = "keras.initializers.GlorotUniform()", "keras.initializers.Orthogonal()"
+_ONES = ("1", "[1]", "[1, 1]", "[1, 1, 1]")
 _CELL: Mapping[str, tuple[str, ...]] = {
     "units": (),
+    "kernel_size": (),
+    "strides": _ONES,
+    "padding": ('"valid"',),
+    "data_format": ('"channels_last"', "None"),
+    "dilation_rate": _ONES,
     "activation": ('"tanh"',),
     "recurrent_activation": ('"sigmoid"',),
     "use_bias": ("True",),
@@ -70,6 +76,23 @@ def constructor(
 def kind_of(layer: LayerReport) -> str:
     """``LSTM``, ``GRU`` or ``SimpleRNN``, whether layer, cell or CuDNN's."""
     return str(arguments_of(layer)["class_name"]).removesuffix("Cell")
+
+
+def family_of(layer: LayerReport) -> str:
+    """The same, with a convolutional LSTM among the LSTMs."""
+    return "LSTM" if convolves(layer) else kind_of(layer)
+
+
+def convolves(layer: LayerReport) -> bool:
+    """Whether it is one of ``ConvLSTM1D`` to ``ConvLSTM3D``, which read images."""
+    return kind_of(layer).startswith("ConvLSTM")
+
+
+def keeps_size(layer: LayerReport) -> bool:
+    """Whether what leaves it is of the size of what comes in, the features apart."""
+    own = arguments_of(layer)
+    moves = str(expression("strides", own.get("strides", 1))) not in _ONES
+    return not convolves(layer) or (own.get("padding") == "same" and not moves)
 
 
 def name_of(layer: LayerReport) -> str:

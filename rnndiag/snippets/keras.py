@@ -13,6 +13,9 @@ from rnndiag.snippets._code import Expression, call, listed, literal, number, re
 from rnndiag.snippets._keras_layers import (
     Changes,
     constructor,
+    convolves,
+    family_of,
+    keeps_size,
     kind_of,
     name_of,
     running,
@@ -43,16 +46,14 @@ class KerasSnippets(Snippets):
         return lines
 
     def constraint(self, maximum: float, *, bias: bool = False) -> str:
-        bound = call("keras.constraints.MaxNorm", number(maximum))
-        if not bias:
-            return self._changed(kernel_constraint=bound, recurrent_constraint=bound)
-        return self._each(lambda layer: changes.bias_bound(layer, maximum))
+        change = changes.bias_bound if bias else changes.bounds
+        return self._each(lambda layer: change(layer, maximum))
 
     def chrono(self, lag: int) -> str:
-        gated = [layer for layer in self._layers() if kind_of(layer) in ("LSTM", "GRU")]
-        made = {kind: blocks.chrono(kind, lag) for kind in map(kind_of, gated)}
+        gated = [layer for layer in self._layers() if family_of(layer) in ("LSTM", "GRU")]
+        made = {kind: blocks.chrono(kind, lag) for kind in map(family_of, gated)}
         lines = [
-            write(constructor(layer, changes.bias_start(layer, made[kind_of(layer)][0])))
+            write(constructor(layer, changes.bias_start(layer, made[family_of(layer)][0])))
             for layer in gated
         ]
         return _after([code for _, code in made.values()], lines)
@@ -142,12 +143,14 @@ class KerasSnippets(Snippets):
         return self._changed(activity_regularizer=None)
 
     def zoneout(self, rate: float) -> str:
-        made = {kind: blocks.zoneout(kind, rate) for kind in map(kind_of, self._layers())}
+        # What runs a convolution's cell takes no other.
+        layers = [layer for layer in self._layers() if not convolves(layer)]
+        made = {kind: blocks.zoneout(kind, rate) for kind in map(kind_of, layers)}
         cells = {kind: name for kind, (name, _) in made.items()}
         # It stands in the place of recurrent dropout: both at once are another experiment.
         lines = [
             write(constructor(layer, {"recurrent_dropout": None}, cell=cells[kind_of(layer)]))
-            for layer in self._layers()
+            for layer in layers
         ]
         return _after([code for _, code in made.values()], lines)
 
@@ -166,13 +169,18 @@ class KerasSnippets(Snippets):
         return self._flow(lambda layer: (constructor(layer), normalization))
 
     def stacked(self) -> str:
-        return self._flow(changes.twice)
+        return self._flow(lambda layer: changes.twice(layer) if keeps_size(layer) else ())
 
     def strided_convolution(self, stride: int) -> str:
-        return self._flow(lambda layer: (changes.striding(layer, stride), constructor(layer)))
+        made = {layer.id: changes.striding(layer, stride) for layer in self._whole()}
+        convolved = {key: found for key, found in made.items() if found is not None}
+        return self._flow(
+            lambda layer: (convolved[layer.id], constructor(layer)) if layer.id in convolved else ()
+        )
 
     def residual(self) -> str:
-        return "\n".join(line for layer in self._whole() for line in changes.residual(layer))
+        fit = (layer for layer in self._whole() if keeps_size(layer))
+        return "\n".join(line for layer in fit for line in changes.residual(layer))
 
     # ------------------------------------------------------------ putting lines together
 

@@ -145,3 +145,22 @@ def test_integers_become_floats() -> None:
     have = value(apply(layer("d", "Dense", np.eye(2, dtype=np.float32)), ids))
     assert have.dtype == np.float32
     np.testing.assert_array_equal(have, ids)
+
+
+def test_uneven_padding_counts_in_no_mean() -> None:
+    """As in TensorFlow; Keras on PyTorch repeats the last row and column there instead."""
+    x = sample(2, 5, 4, 3)
+    config = {"pool_size": [2, 3], "strides": [2, 1], "padding": "same"}
+    have = value(apply(layer("p", "AveragePooling2D", config=config), x))
+    rows, columns = range(0, 5, 2), range(4)
+    want = [[x[:, r : r + 2, max(c - 1, 0) : c + 2].mean((1, 2)) for c in columns] for r in rows]
+    np.testing.assert_allclose(have, np.moveaxis(np.array(want), 2, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["MaxPooling2D", "UpSampling2D", "ZeroPadding2D", "Flatten"])
+def test_channels_that_stand_first(kind: str) -> None:
+    x = sample(2, 4, 6, 3)
+    want = value(apply(layer("l", kind), x))
+    turned = np.ascontiguousarray(np.moveaxis(x, -1, 1))
+    have = value(apply(layer("l", kind, config={"data_format": "channels_first"}), turned))
+    np.testing.assert_array_equal(have if kind == "Flatten" else np.moveaxis(have, 1, -1), want)

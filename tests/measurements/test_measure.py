@@ -11,7 +11,7 @@ import pytest
 
 from rnndiag import measurements
 from rnndiag.measurements import non_finite
-from rnndiag.outputs.json import _plain
+from rnndiag.outputs.json import plain
 from rnndiag.records import Failed, Options, Skipped
 
 ALL = {
@@ -44,7 +44,7 @@ def test_a_healthy_layer_has_every_fact_that_its_kind_can_have(make_run, kind):
 def test_the_keys_that_others_rely_on(make_run):
     run = make_run(stateful=True, timesteps=30)
     data = json.loads(
-        json.dumps({k: _plain(v) for k, v in measurements.measure(run, OPTIONS).items()})
+        json.dumps({k: plain(v) for k, v in measurements.measure(run, OPTIONS).items()})
     )
     span = {"span", "censored", "timesteps", "alpha", "half_life", "decay_per_step", "growth"}
     assert span | {"log10_profile"} <= set(data["gradient_span"])

@@ -44,6 +44,18 @@ def test_norms_of_the_whole_and_of_each_gate(make_run):
     assert forget.spectral_radius == pytest.approx(radius, rel=1e-4)
 
 
+def test_norms_that_float32_cannot_hold(make_run):
+    run = make_run("SimpleRNN", inputs=3, units=4)
+    large = np.full((4, 4), 3e38, np.float32)
+    fact = weight_norms.measure(
+        replace(run, weights=replace(run.weights, recurrent_kernel=large)), OPTIONS
+    )
+    (gate,) = fact.gates.values()
+    assert fact.recurrent == pytest.approx(1.2e39, rel=1e-6)
+    assert gate.sigma_max == pytest.approx(1.2e39, rel=1e-6)
+    assert gate.spectral_radius == pytest.approx(1.2e39, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("kind", "columns"), [("LSTM", slice(10, 20)), ("GRU", slice(5, 15)), ("SimpleRNN", slice(5))]
 )
@@ -101,6 +113,7 @@ def rotation(angle: float) -> np.ndarray:
         (np.array([[-2.5]]), 2.5),
         (1e30 * np.diag([1.0, 0.5]), 1e30),
         (1e-30 * np.diag([1.0, 0.5]), 1e-30),
+        (3e38 * np.ones((4, 4)), 1.2e39),
     ],
 )
 def test_spectral_radius_in_closed_form(matrix, radius):
