@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types readme readme-check samples published clean
+.PHONY: demo test check lint types readme readme-check samples published fuzz clean
 
 demo: $(READY)  ## Inspect a sample: the whole job on one screen
 	$(BIN)/rnndiag inspect samples/recall_chrono.pt --probe samples/recall_chrono.probe.npz
@@ -33,6 +33,13 @@ samples: $(READY)  ## Train the samples again (minutes)
 published: $(READY)  ## Fetch the published checkpoints and write the reports on them again (minutes)
 	$(BIN)/python -m tests.published.fetch build/published
 	$(BIN)/python -m tests.published.write_reports build/published
+
+# How many mutated files, and how many processes; a run that is ended goes on where it was.
+CASES ?= 20000
+JOBS ?= 2
+
+fuzz: $(READY)  ## Mutated files of every format: each has to be reported or refused (half an hour)
+	nice $(BIN)/python -m tests.fuzz --cases $(CASES) --jobs $(JOBS)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -133,6 +133,15 @@ def diagnose(path: str, case: Case, progress: Progress = silent) -> Diagnosis:
     return replace(found, report=_judged(job, found.report, progress))
 
 
+def judge_of(case: Case) -> Callable[[Report], Report]:
+    """What judges measured reports by a case; its files are read now, and once.
+
+    A report keeps the series that it has. Raises `rnndiag.errors.RnndiagError`.
+    """
+    job = _job("", replace(case, evidence=replace(case.evidence, series=())), None)
+    return lambda report: _judged(job, report, silent)
+
+
 def saved(path: str) -> Outcome | None:
     """What ``--format json`` has put into the file; None where it is something else.
 

@@ -29,6 +29,10 @@ class UnsafeCheckpoint(RnndiagError):
     """The file reaches for other files, or for more memory than it has content."""
 
 
+class TooLarge(RnndiagError):
+    """It would take more memory than ``--max-memory`` allows."""
+
+
 class BadProbe(RnndiagError):
     """The probe or the targets do not fit the network."""
 

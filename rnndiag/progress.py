@@ -18,6 +18,11 @@ def silent(what: str, done: float) -> None:
     """A progress report that nobody reads."""
 
 
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """Of all work the share between two points."""
+    return lambda what, done: progress(what, start + (end - start) * done)
+
+
 @contextmanager
 def bar(*, quiet: bool) -> Iterator[Progress]:
     """Give a function to report progress to; it shows nothing unless stderr is a terminal."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnndiag import __version__
+from rnndiag import __version__, coverage
 from rnndiag.probe.scale import scales
 from rnndiag.records import (
     Checkpoint,
@@ -44,6 +44,7 @@ def assemble(
         network=surroundings(graph),
         training=checkpoint.training,
         notes=(*_nothing_analysed(run), *checkpoint.notes, *run.probe.notes, *run.notes),
+        coverage=coverage.account(checkpoint, graph, run),
     )
 
 

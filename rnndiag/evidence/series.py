@@ -5,15 +5,14 @@ No probe is run. The cells are rebuilt as for one, so that the arrays measured a
 
 from __future__ import annotations
 
-import glob
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rnndiag.errors import BadOption, RnndiagError
+from rnndiag.evidence.files import files_in
 from rnndiag.progress import Progress, silent
 from rnndiag.records import Array, Checkpoint, LayerWeights, Options, Series, Shape, WeightSizes
 
@@ -53,6 +52,20 @@ class _Member:
         return frozenset((name, *sizes.shapes) for name, sizes in self.layers.items())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A series, and what it took to make one of the files."""
+
+    series: Series
+    clock: str | None
+    """The training fact that `Series.steps` are and that gives the order; None where the names
+    give it."""
+    left_out: tuple[tuple[Path, str], ...]
+    """Files that are no part of the series, and why."""
+    lacking: tuple[tuple[Path, tuple[str, ...]], ...]
+    """Files that are, but without some of its layers, or with these in other shapes."""
+
+
 def read(
     paths: Sequence[str], options: Options, progress: Progress = silent, last: str | None = None
 ) -> Series:
@@ -64,7 +77,45 @@ def read(
     A file that cannot be read, or holds another network, is a gap with a note. Raises
     `BadOption` where a path leads to nothing, or fewer than two checkpoints are left.
     """
-    files = _files(paths if last is None else [*paths, last])
+    return survey(paths, options, progress, last).series
+
+
+def survey(
+    paths: Sequence[str], options: Options, progress: Progress = silent, last: str | None = None
+) -> Survey:
+    """As `read`, with what it took to make one series of the files."""
+    files = files_in(paths if last is None else [*paths, last])
+    members, gaps = _read_each(files, options, progress)
+    own, strangers, lacking = _of_one_network(members)
+    gaps += [(path, "its recurrent layers are others") for path in strangers]
+    notes = _notes(gaps)
+    if len(own) < _LEAST:
+        left_out = "".join(f"; {note}" for note in notes)
+        raise BadOption(
+            f"a series needs {_LEAST} checkpoints of one network, "
+            f"but {', '.join(paths) or 'nothing'} has {len(own)}{left_out}",
+            "name the checkpoints of one run: files, a folder, or a pattern in quotes",
+        )
+    clock = _clock(own)
+    own, ordered = _in_order(own, clock, last)
+    series = Series(
+        checkpoints=tuple(str(member.path) for member in own),
+        steps=tuple(member.clocks.get(clock or "") for member in own),
+        layers={name: _weight_sizes(name, own) for name in _names(own)},
+        notes=notes,
+    )
+    return Survey(
+        series=series,
+        clock=clock if ordered else None,
+        left_out=tuple(gaps),
+        lacking=lacking,
+    )
+
+
+def _read_each(
+    files: Sequence[Path], options: Options, progress: Progress
+) -> tuple[list[_Member], list[tuple[Path, str]]]:
+    """What could be read, and what could not."""
     members: list[_Member] = []
     gaps: list[tuple[Path, str]] = []
     for place, path in enumerate(files):
@@ -73,23 +124,7 @@ def read(
             members.append(_member(path, options))
         except RnndiagError as error:
             gaps.append((path, error.message.removeprefix(f"{path}: ")))
-    members, strangers = _of_one_network(members)
-    notes = _notes(gaps + [(path, "its recurrent layers are others") for path in strangers])
-    if len(members) < _LEAST:
-        left_out = "".join(f"; {note}" for note in notes)
-        raise BadOption(
-            f"a series needs {_LEAST} checkpoints of one network, "
-            f"but {', '.join(paths) or 'nothing'} has {len(members)}{left_out}",
-            "name the checkpoints of one run: files, a folder, or a pattern in quotes",
-        )
-    clock = _clock(members)
-    members = _in_order(members, clock, last)
-    return Series(
-        checkpoints=tuple(str(member.path) for member in members),
-        steps=tuple(member.clocks.get(clock or "") for member in members),
-        layers={name: _weight_sizes(name, members) for name in _names(members)},
-        notes=notes,
-    )
+    return members, gaps
 
 
 def _notes(gaps: Sequence[tuple[Path, str]]) -> tuple[str, ...]:
@@ -105,44 +140,16 @@ def _listed(paths: Sequence[Path]) -> str:
     return ", ".join(map(str, paths[:_SHOWN])) + more
 
 
-# ---------------------------------------------------------------- which files
-
-
-def _files(paths: Sequence[str]) -> list[Path]:
-    """The files that `paths` stand for, in natural order, each once."""
-    found = {file.resolve(): file for path in paths for file in _expand(path)}
-    return sorted(found.values(), key=_natural)
-
-
-def _expand(path: str) -> list[Path]:
-    place = Path(path)
-    if place.is_dir():
-        inside = [file for file in place.iterdir() if file.is_file() and file.name[0] != "."]
-    elif place.exists():
-        inside = [place]
-    else:
-        names = glob.glob(path, recursive=True)  # noqa: PTH207  Path.glob takes no absolute ones
-        inside = [Path(name) for name in names if Path(name).is_file()]
-    if not inside:
-        raise BadOption(f"{path}: no files there", "name checkpoints, a folder, or a pattern")
-    return inside
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """A key by which ``ckpt-9`` stands before ``ckpt-10``."""
-    parts = re.split(r"(\d+)", str(path))
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
 # ---------------------------------------------------------------- one file
 
 
 def _member(path: Path, options: Options) -> _Member:
     """One checkpoint's norms; raises `RnndiagError`."""
-    from rnndiag import checkpoints
+    from rnndiag import checkpoints, memory
 
-    checkpoint = checkpoints.read(path, options.architecture)
-    layers = {name: _sizes(weights) for name, weights in _weights(checkpoint, options)}
+    with memory.bounded(options.max_memory, str(path)):
+        checkpoint = checkpoints.read(path, options.architecture)
+        layers = {name: _sizes(weights) for name, weights in _weights(checkpoint, options)}
     if not layers:
         raise BadOption(f"{path}: no recurrent layer that can be rebuilt")
     return _Member(path=path, clocks=dict(_clocks(checkpoint)), layers=layers)
@@ -199,12 +206,19 @@ def _clocks(checkpoint: Checkpoint) -> Iterator[tuple[str, float]]:
 # ---------------------------------------------------------------- all of them
 
 
-def _of_one_network(members: Sequence[_Member]) -> tuple[list[_Member], list[Path]]:
-    """The layers of the network that most files hold, and the files that have none of them."""
+def _of_one_network(
+    members: Sequence[_Member],
+) -> tuple[list[_Member], list[Path], tuple[tuple[Path, tuple[str, ...]], ...]]:
+    """The layers of the network that most files hold, the files that have none of them, and
+    those that lack some.
+    """
     layouts = Counter(member.layout for member in members)
     usual: Layout = max(layouts, key=lambda layout: layouts[layout], default=frozenset())
-    own = [_reduced(member, usual) for member in members if member.layout & usual]
-    return own, [member.path for member in members if not member.layout & usual]
+    own = [member for member in members if member.layout & usual]
+    missing = ((member.path, usual - member.layout) for member in own)
+    lacking = tuple((path, tuple(sorted(own[0] for own in lost))) for path, lost in missing if lost)
+    strangers = [member.path for member in members if not member.layout & usual]
+    return [_reduced(member, usual) for member in own], strangers, lacking
 
 
 def _reduced(member: _Member, layout: Layout) -> _Member:
@@ -219,12 +233,17 @@ def _clock(members: Sequence[_Member]) -> str | None:
     return best if told[best] else None
 
 
-def _in_order(members: Sequence[_Member], clock: str | None, last: str | None) -> list[_Member]:
-    """By the clock where every file tells it, else as they are, by name, with `last` behind."""
+def _in_order(
+    members: Sequence[_Member], clock: str | None, last: str | None
+) -> tuple[list[_Member], bool]:
+    """By the clock where every file tells it, else as they are, by name, with `last` behind.
+
+    Also whether it was the clock.
+    """
     if clock is None or any(clock not in member.clocks for member in members):
         end = None if last is None else Path(last).resolve()
-        return sorted(members, key=lambda member: member.path.resolve() == end)
-    return sorted(members, key=lambda member: member.clocks[clock])
+        return sorted(members, key=lambda member: member.path.resolve() == end), False
+    return sorted(members, key=lambda member: member.clocks[clock]), True
 
 
 def _names(members: Sequence[_Member]) -> list[str]:

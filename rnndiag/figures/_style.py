@@ -80,9 +80,10 @@ def sheet(title: str, rows: int = 1, columns: int = 1, height: float = 3.6, **gr
         return figure, figure.subplots(rows, columns, **grid)
 
 
-def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
-    """What the lines of `axes` are, under the whole figure: there it covers nothing."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=columns)
+def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
+    """What the lines of the `axes` are, under the whole figure: there it covers nothing."""
+    named = [pair for own in axes for pair in zip(*own.get_legend_handles_labels(), strict=True)]
+    figure.legend(*zip(*named, strict=True), loc="outside lower left", ncols=columns)
 
 
 def legend_bar(figure: Figure, image: Any, axes: Any, label: str, **more: Any) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from rnndiag.outputs._coverage import listed
 from rnndiag.outputs._grid import fact_of, grid, grouped
 from rnndiag.outputs._text import NOTHING, half_life, number, percent, plain, ranges, title
 from rnndiag.records import LayerReport, Report, Skipped
 
 
 def print_details(console: Console, report: Report, layers: list[LayerReport]) -> None:
-    """Gates, units, norms, what the file tells of the training, and what was not measured."""
+    """Gates, units, norms, what the file tells of the training, what was not measured, arrays."""
     parts = (_gates, _units, _norms, _loss)
-    tables = [*(part(layers) for part in parts), _training(report), _skipped(layers)]
+    measured = [part(layers) for part in parts]
+    tables = [*measured, _training(report), _skipped(layers), listed(report)]
     for part in tables:
         if part.row_count:
             console.print(part)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from rnndiag.printable import printable
 from rnndiag.records import LayerReport, Skipped
 
 Key = TypeVar("Key")
@@ -41,3 +45,38 @@ def bullet(text: str, style: str = "") -> Table:
     row = Table.grid(padding=(0, 1))
     row.add_row("•", Text(text, style=style))
     return row
+
+
+def printed(show: Callable[[Console], None], *, width: int, color: bool) -> str:
+    """What `show` prints on a console so wide."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    console.push_render_hook(_Printables())
+    show(console)
+    # Rich pads rows to the full width; a file or a pipe has no use for that.
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+class _Printables(RenderHook):
+    """Keeps from a terminal what names in a file may hold to fool it."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """What is printed, each thing wrapped."""
+        return [_Printable(own) for own in renderables]
+
+
+class _Printable:
+    def __init__(self, wrapped: ConsoleRenderable) -> None:
+        self._wrapped = wrapped
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text, style, control in console.render(self._wrapped, options):
+            yield Segment(printable(text), style, control)

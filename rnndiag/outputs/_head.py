@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from rnndiag.outputs._coverage import array_counts
 from rnndiag.outputs._grid import bullet, grouped
 from rnndiag.outputs._text import byte_count, counted, number, title
 from rnndiag.records import Report
@@ -40,8 +41,11 @@ def print_coverage(console: Console, report: Report) -> None:
     missing = [layer for layer in report.layers if not layer.analysed]
     rnns = len(layers) + len(missing)
     console.print(Text(f"{len(layers)} of {rnns} RNN layers and directions analysed", "bold"))
+    counts = array_counts(report)
+    if counts:
+        console.print(Text(counts))
     for layer in missing:
         console.print(bullet(f"not analysed: {layer.reason}", "red"))
     isolated = grouped((layer.reason, title(layer)) for layer in layers if layer.reason)
     for reason, titles in isolated.items():
-        console.print(bullet(f"isolated, fed with noise: {', '.join(titles)}: {reason}", "yellow"))
+        console.print(bullet(f"isolated, fed with a stand-in: {', '.join(titles)}: {reason}", "yellow"))

@@ -29,8 +29,6 @@ from rnndiag.records import (
 Answer: TypeAlias = Finding | Passed | NotJudged
 NETWORK = "network"
 """The place of what is about no layer in particular."""
-_UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, and the control characters by which a terminal can be fooled."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -181,16 +179,6 @@ def troubles(report: Report) -> Iterator[Trouble]:
 
 
 # ---------------------------------------------------------------- as text
-
-
-def printable(text: str) -> str:
-    """`text` with U+FFFD for each control character but tabs and line breaks."""
-    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
-
-
-def one_line(text: str) -> str:
-    """`text` in one line: a name can hold line breaks."""
-    return printable(text).replace("\n", " ").replace("\t", " ")
 
 
 def dumps(data: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from rnndiag.records import Finding, LayerReport, NotJudged, Passed
+from rnndiag.records import Finding, LayerReport, NotJudged, Passed, Said
 
 NOTHING = "–"
 _BARS = "▁▂▃▄▅▆▇█"
@@ -69,7 +69,7 @@ def title(layer: LayerReport, width: int = 1000) -> str:
     return f"{name}{behind}"
 
 
-def place(answer: Finding | Passed | NotJudged) -> str:
+def place(answer: Finding | Passed | NotJudged | Said) -> str:
     """What a rule's answer is about, in the words of `title`; empty for the whole network."""
     return "" if answer.layer is None else f"{answer.layer}{_behind(answer.call, answer.direction)}"
 
@@ -125,3 +125,21 @@ def _bar(values: Sequence[float | None]) -> str:
         return _BARS[0]
     height = 1 - max(_FLOOR, min(0.0, max(known))) / _FLOOR
     return _BARS[round(height * (len(_BARS) - 1))]
+
+
+def bars(values: Sequence[float | None], low: float, high: float, cells: int) -> str:
+    """A bar for each value between `low` and `high`; a dot where there is none.
+
+    Of more values than `cells` each bar is the mean of some in a row.
+    """
+    count = min(cells, len(values))
+    edges = [round(k * len(values) / count) for k in range(count + 1)] if count else []
+    return "".join(_mean_bar(values[a:b], low, high) for a, b in pairwise(edges))
+
+
+def _mean_bar(values: Sequence[float | None], low: float, high: float) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "·"
+    share = (sum(known) / len(known) - low) / (high - low) if high > low else 0.5
+    return _BARS[round(max(0.0, min(1.0, share)) * (len(_BARS) - 1))]

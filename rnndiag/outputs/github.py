@@ -12,11 +12,11 @@ from rnndiag.outputs._judged import (
     Trouble,
     all_troubles,
     judgement,
-    printable,
     sentence,
     summary,
     urgency,
 )
+from rnndiag.printable import printable
 from rnndiag.records import Finding, Outcome, Severity
 
 Codes = Mapping[int, str]

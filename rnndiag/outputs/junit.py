@@ -16,11 +16,11 @@ from rnndiag.outputs._judged import (
     answers,
     evidence,
     not_read,
-    printable,
     sentence,
     troubles,
     where,
 )
+from rnndiag.printable import printable
 from rnndiag.records import Finding, NotJudged, Outcome, Report
 
 _COUNTED = {"tests": "testcase", "failures": "failure", "errors": "error", "skipped": "skipped"}

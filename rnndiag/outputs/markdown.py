@@ -10,20 +10,20 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
+from rnndiag.outputs._coverage import array_counts, rows
 from rnndiag.outputs._grid import grouped
 from rnndiag.outputs._judged import (
     Answer,
     evidence,
     judgement,
     not_read,
-    one_line,
     ordered,
-    printable,
     summary,
     troubles,
     where,
 )
 from rnndiag.outputs._text import counted
+from rnndiag.printable import one_line, printable
 from rnndiag.records import Finding, Outcome, Report
 
 _OPEN = 3
@@ -58,6 +58,8 @@ def _checkpoint(report: Report, verbose: bool) -> Iterator[str]:
         yield _table(findings)
     yield from _advice(findings, verbose)
     yield _counts(report)
+    if verbose and report.coverage:
+        yield _folded(array_counts(report), ["\n".join(_arrays(report))])
     if verbose:
         yield from _rest(report)
 
@@ -90,6 +92,11 @@ def _table(findings: Sequence[Finding]) -> str:
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _arrays(report: Report) -> Iterator[str]:
+    for title, role, count, names in rows(report):
+        yield f"- {code(title)}: {count} {role}: {escaped(names)}"
 
 
 def _counts(report: Report) -> str:

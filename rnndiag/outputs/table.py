@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from rnndiag.outputs._details import print_details
 from rnndiag.outputs._findings import print_judgement, print_summary
-from rnndiag.outputs._grid import bullet, fact_of, grid, grouped
+from rnndiag.outputs._grid import bullet, fact_of, grid, grouped, printed
 from rnndiag.outputs._head import print_coverage, print_head
 from rnndiag.outputs._text import (
     NOTHING,
@@ -42,16 +41,10 @@ _HEALTHY = {
 
 def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
     """Each checkpoint's findings where it was judged, else what was measured in it."""
-    stream = io.StringIO()
-    console = Console(
-        file=stream,
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        highlight=False,
-        emoji=False,
-        markup=False,
-    )
+    return printed(lambda console: _print(console, outcome, verbose), width=width, color=color)
+
+
+def _print(console: Console, outcome: Outcome, verbose: bool) -> None:
     for place, report in enumerate(outcome.reports):
         if place:
             console.rule(style="dim")
@@ -61,8 +54,6 @@ def render(outcome: Outcome, *, width: int, color: bool, verbose: bool) -> str:
         print_summary(console, outcome.reports)
     for unread in outcome.unread:
         console.print(bullet(f"not read: {unread.message}", "red"))
-    # Rich pads rows to the full width; a file or a pipe has no use for that.
-    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
 def _measured(console: Console, report: Report, verbose: bool) -> None:
@@ -71,7 +62,7 @@ def _measured(console: Console, report: Report, verbose: bool) -> None:
     if layers:
         console.print(_reach(layers, console.width))
         console.print(_state(layers, console.width))
-    if verbose and layers:
+    if verbose:
         print_details(console, report, layers)
     _foot(console, report, layers)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnndiag.comparing import words
+from rnndiag.comparisons import _words as words
 from rnndiag.outputs._text import counted, title
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import Comparison, LayerPair, LayerReport

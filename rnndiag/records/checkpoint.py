@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rnndiag.records.common import Array, Shape
+from rnndiag.records.coverage import StoredArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,9 @@ class NamedArray:
     owner: tuple[str, ...] = ()
     """Within a nested model, the layers that it is in, the outermost first; empty where the
     file tells them by no more than the order of the arrays."""
+    places: tuple[str, ...] = ()
+    """Where in the file it stands, by `StoredArray.name`; several where it is stored in pieces,
+    and none where its name says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,8 @@ class TorchModule:
     """With the Python module that it is of: ``torch.nn.modules.rnn.LSTM``."""
     settings: Mapping[str, Any]
     """Its attributes that are numbers, truths and short texts."""
+    hooked: bool = False
+    """Whether functions were registered that run before or after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +76,8 @@ class StateDict:
     """The tensors' shapes, in the same order; known without their numbers."""
     modules: Mapping[str, TorchModule] = field(default_factory=dict)
     """By their paths, where the file holds whole modules; the network itself has an empty one."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Recurrent weights that are stored, but not as numbers that can be used; and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,3 +129,5 @@ class Checkpoint:
     """By the name of the array in the file; computed when they are asked for."""
     why_no_updates: str = NO_OPTIMIZER
     """Why `updates` lacks an array, where it does."""
+    stored: tuple[StoredArray, ...] = ()
+    """Every array in the file, in its order."""

@@ -47,6 +47,8 @@ class LayerSpec:
     """What a wrapper wraps: forward and backward layer, the distributed layer, the cells."""
     problem: str | None = None
     """Why this layer cannot be rebuilt, if it cannot."""
+    custom: str | None = None
+    """The custom class that is taken for a `kind` of Keras's own, where it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

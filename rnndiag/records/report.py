@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rnndiag.records.checkpoint import TrainingFact
 from rnndiag.records.common import Direction, Wiring
+from rnndiag.records.coverage import Coverage
 from rnndiag.records.evidence import History, Series, Settings
 from rnndiag.records.judgement import Judgement
 
@@ -126,6 +127,8 @@ class Report:
     judgement: Judgement | None = None
     """What the rules said; None where they were not asked."""
     notes: tuple[str, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+    """Every array in the file, each once."""
     schema_version: int = 1
 
 

@@ -56,6 +56,9 @@ class SavedJson:
             what, _, where = str(error).partition(" - at ")
             where = where.strip("`").replace("$", place, 1) or place
             raise self.refuse(f"{where}: {what[0].lower()}{what[1:]}") from error
+        except UnicodeEncodeError as error:
+            # JSON can escape half of a character, which msgspec does not take for text.
+            raise self.refuse(f"{place}: a text has a character that is none") from error
 
     def refuse(self, what: str, hint: str | None = None) -> RnndiagError:
         """The error that says `what` of the file."""

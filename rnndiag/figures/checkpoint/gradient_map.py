@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from rnndiag.figures._maps import binned, shown_units
 from rnndiag.figures._style import SIGNED, legend_bar, sheet
+from rnndiag.figures._timelines import time_label
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.outputs._text import counted
 from rnndiag.records import Array
@@ -61,14 +62,9 @@ def _drawn(layer: Layer, maps: tuple[Array, Array], largest: float) -> Figure:
         own.set_title(title)
         own.set_ylabel("units by size")
         own.grid(visible=False)
-    axes[-1].set_xlabel(_time(layer))
+    axes[-1].set_xlabel(time_label(layer))
     legend_bar(figure, image, axes, "dL/dh")
     return figure
-
-
-def _time(layer: Layer) -> str:
-    order = ", as processed: last first" if layer.run.direction == "backward" else ""
-    return f"timestep{order}"
 
 
 def _caption(layer: Layer, sample: int, shown: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from rnndiag.figures._starts import starts as starts_of
 from rnndiag.figures._style import BLACK, PARTS, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements.initial_growth import InitialGrowth
@@ -30,7 +31,7 @@ def draw(subject: Subject) -> Iterator[Picture]:
 def _picture(layer: Layer, norms: WeightNorms) -> Picture:
     figure, axes = sheet(f"{TITLE}: {layer.title}")
     growth = layer.fact("initial_growth")
-    starts = _starts(norms, growth) if isinstance(growth, InitialGrowth) else {}
+    starts = starts_of(norms, growth) if isinstance(growth, InitialGrowth) else {}
     for place, part in enumerate(PARTS):
         _bars(axes, norms, part, (place - 1) * _WIDTH, starts.get(part))
     axes.set_xticks(range(len(norms.gates)), list(norms.gates))
@@ -45,17 +46,6 @@ def _picture(layer: Layer, norms: WeightNorms) -> Picture:
         figure=figure,
         layer=layer.report,
     )
-
-
-def _starts(norms: WeightNorms, growth: InitialGrowth) -> dict[str, float]:
-    """The root mean square that each part is expected to have started with."""
-    starts = {
-        "kernel": norms.rms_kernel / growth.kernel if growth.kernel else 0.0,
-        "recurrent": norms.rms_recurrent / growth.recurrent if growth.recurrent else 0.0,
-    }
-    if growth.bias and norms.rms_bias is not None:
-        starts["bias"] = norms.rms_bias / growth.bias
-    return {part: start for part, start in starts.items() if start > 0}
 
 
 def _bars(axes: Axes, norms: WeightNorms, part: str, offset: float, start: float | None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from rnndiag.comparing import words
+from rnndiag.comparisons import _words as words
 from rnndiag.figures._style import BLACK, BLUE, GRAY, GREEN, VERMILION, sheet
 from rnndiag.figures.base import Picture
 from rnndiag.outputs._text import title
