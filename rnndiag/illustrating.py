@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 from rnndiag import advising
 from rnndiag.advising import Case
-from rnndiag.progress import Progress, silent
+from rnndiag.progress import Progress, part, silent
 from rnndiag.publishing import folders
 from rnndiag.publishing.base import Page, Shown
-from rnndiag.records import Comparison, LayerReport, Outcome, Report
+from rnndiag.records import Comparison, Course, LayerReport, Outcome, Report
 
 PAGE, TEXT, NUMBERS, ARRAYS = "index.html", "report.md", "report.json", "arrays.npz"
 _DIAGNOSED = 0.6
@@ -39,7 +39,7 @@ def illustrate(
     there. Raises `rnndiag.errors.RnndiagError`.
     """
     folders.check_replaceable(folder, force=force)
-    found = advising.diagnose(path, case, _part(progress, 0.0, _DIAGNOSED))
+    found = advising.diagnose(path, case, part(progress, 0.0, _DIAGNOSED))
 
     from rnndiag import arrays as files
     from rnndiag.figures.base import Subject
@@ -52,7 +52,7 @@ def illustrate(
     subject = Subject.of(found.report, found.run, case.policy.lag)
     numbers = json.as_data(Outcome(reports=(found.report,)))
     with folders.replacing(folder) as made:
-        publish("checkpoint", subject, page, numbers, made, _part(progress, _DIAGNOSED, 0.99))
+        publish("checkpoint", subject, page, numbers, made, part(progress, _DIAGNOSED, 0.99))
         if arrays:
             progress("saving the arrays", 0.99)
             files.save(found.run, made / ARRAYS)
@@ -74,6 +74,21 @@ def illustrate_comparison(
         publish("comparison", comparison, page, json.as_data(comparison), made, progress)
 
 
+def illustrate_course(
+    course: Course, folder: Path, *, force: bool = False, progress: Progress = silent
+) -> None:
+    """Publish what became of a training run as a folder; as `illustrate` otherwise."""
+    from rnndiag.courses import json
+    from rnndiag.publishing import course as pages
+
+    def page(pictures: Pictures, broken: list[str]) -> Page:
+        return pages.page(course, pictures, broken)
+
+    folders.check_replaceable(folder, force=force)
+    with folders.replacing(folder) as made:
+        publish("training", course, page, json.as_data(course), made, progress)
+
+
 def publish(
     kind: str,
     subject: Any,
@@ -92,18 +107,13 @@ def publish(
 
     pictures: Pictures = []
     broken: list[str] = []
-    for item in _drawn(kind, subject, folder, _part(progress, 0.0, 0.95)):
+    for item in _drawn(kind, subject, folder, part(progress, 0.0, 0.95)):
         broken.append(item) if isinstance(item, str) else pictures.append(item)
     progress("writing the page", 0.95)
     made = page(pictures, broken)
     _write(folder / PAGE, html.render(made, folder))
     _write(folder / TEXT, markdown.render(made))
     _write(folder / NUMBERS, json.dumps(numbers, indent=2, allow_nan=False) + "\n")
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """The share of the work between two points."""
-    return lambda what, done: progress(what, start + (end - start) * done)
 
 
 def _write(file: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from rnndiag.cli.inspect import inspect
 from rnndiag.cli.plan import plan
 from rnndiag.cli.report import report
 from rnndiag.cli.rules import rules
+from rnndiag.cli.track import track
 from rnndiag.cli.writing import complain
 from rnndiag.errors import RnndiagError
 
@@ -65,5 +66,5 @@ def main(debug: bool) -> None:
     """
 
 
-for _command in (inspect, advise, report, compare, plan, rules, explain):
+for _command in (inspect, advise, report, compare, track, plan, rules, explain):
     main.add_command(_command)

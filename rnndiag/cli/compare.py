@@ -12,7 +12,7 @@ import click
 from rnndiag.cli.advise import check_measured
 from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand, group, together
-from rnndiag.cli.options import CONFIG, INPUT, LAG, RULES, RUN, output
+from rnndiag.cli.options import CONFIG, FOLDER, INPUT, LAG, RULES, RUN, output
 from rnndiag.cli.writing import complain, deliver, on_terminal, width
 from rnndiag.errors import BadOption
 from rnndiag.registry import names
@@ -36,15 +36,6 @@ _COMPARISON = together(
         metavar="NAME=N",
         help="Change that counts as none: span=0.2; -v and JSON tell the names.",
     ),
-    _comparison(
-        "-o",
-        "--report",
-        "folder",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Also a folder with figures and a page to open.",
-    ),
-    _comparison("--force", is_flag=True, help="Replace that folder whatever it holds."),
 )
 
 
@@ -56,6 +47,7 @@ _COMPARISON = together(
 @LAG
 @RULES
 @output(names("rnndiag.comparisons"), verbose="Also what did not change.")
+@FOLDER
 @RUN
 @CONFIG
 def compare(
@@ -90,7 +82,7 @@ def compare(
     cases = [Case.of({**own, "thresholds": own["threshold"]}) for own in each]
     common = chosen.about()
     place = None if common["output"] == Path("-") else common["output"]
-    _check_places(place, folder, force, [before, after, *_read(each)])
+    check_places(place, folder, force, [before, after, *_read(each)])
     with bar(quiet=common["quiet"]) as progress:
         found = comparing.compare(
             (before, after),
@@ -129,8 +121,8 @@ def _read(each: Sequence[Mapping[str, Any]]) -> list[str | Path]:
     return [path for path in named if path is not None]
 
 
-def _check_places(
-    place: Path | None, folder: Path | None, force: bool, read: list[str | Path]
+def check_places(
+    place: Path | None, folder: Path | None, force: bool, read: Sequence[str | Path]
 ) -> None:
     """Nothing that is read may be written over, and what cannot be written is told first."""
     from rnndiag.files import check_writable

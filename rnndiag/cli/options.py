@@ -67,7 +67,7 @@ INPUT = together(
 
 _known = group("What else is known")
 LAG = _known("--lag", metavar="N", type=_AT_LEAST_1, help="Timesteps the task has to remember.")
-EVIDENCE = together(
+KNOWN = together(
     LAG,
     _known(
         "--history",
@@ -84,6 +84,11 @@ EVIDENCE = together(
         help="What the checkpoint does not tell: optimizer, decay, samples.",
     ),
     _known("--trials", type=_PATH, metavar="FILE", help="Settings tried so far: CSV or JSON."),
+)
+"""What is known beside the checkpoint, other checkpoints apart."""
+
+EVIDENCE = together(
+    KNOWN,
     _known(
         "--series",
         multiple=True,
@@ -91,7 +96,7 @@ EVIDENCE = together(
         help="Earlier checkpoints of the run: files, a pattern in quotes or a folder.",
     ),
 )
-"""What is known beside the checkpoint."""
+"""The same, and other checkpoints."""
 
 # ---------------------------------------------------------------- how it is judged
 
@@ -190,6 +195,20 @@ def output(formats: Sequence[str] | None = None, *, verbose: str, more: bool = F
         ),
     )
 
+
+_folder = group("Output")
+FOLDER = together(
+    _folder(
+        "-o",
+        "--report",
+        "folder",
+        type=_PATH,
+        metavar="DIR",
+        help="Also a folder with figures and a page to open.",
+    ),
+    _folder("--force", is_flag=True, help="Replace that folder whatever it holds."),
+)
+"""For commands whose first result is a text."""
 
 CONFIG = click.option(
     "--config",

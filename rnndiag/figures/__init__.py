@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from rnndiag import registry
+from rnndiag.figures import _quietly  # noqa: F401  # before anything of matplotlib's
 from rnndiag.figures._style import styled
 from rnndiag.figures.base import NotDrawn, Picture
 from rnndiag.publishing.base import Shown

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -15,6 +15,8 @@ from matplotlib.ticker import FuncFormatter
 WIDTH = 6.4
 """Inches. With letters of 11 points a page as narrow as a phone still shows them legibly."""
 DPI = 150
+_TITLE = 60
+"""Letters of a title that fit beside each other."""
 
 # Okabe and Ito's colors, which stay apart for all kinds of color vision.
 BLACK, GRAY = "#222222", "#8a8a8a"
@@ -63,9 +65,13 @@ _SETTINGS: Any = MappingProxyType(
 )
 
 
-def styled() -> AbstractContextManager[None]:
-    """Let all that is drawn and saved within look alike."""
-    return mpl.rc_context(dict(_SETTINGS))
+@contextmanager
+def styled() -> Iterator[None]:
+    """Let all that is drawn and saved within look alike, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
 
 
 def sheet(title: str, rows: int = 1, columns: int = 1, height: float = 3.6, **grid: Any) -> Any:
@@ -76,8 +82,16 @@ def sheet(title: str, rows: int = 1, columns: int = 1, height: float = 3.6, **gr
     """
     with styled():
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        figure.suptitle(_fitting(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
         return figure, figure.subplots(rows, columns, **grid)
+
+
+def _fitting(title: str) -> str:
+    """Cut in the middle where it is wider than the figure: names differ at their ends."""
+    if len(title) <= _TITLE:
+        return title
+    tail = _TITLE // 3
+    return f"{title[: _TITLE - tail - 1]}…{title[-tail:]}"
 
 
 def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
@@ -91,6 +105,12 @@ def legend_bar(figure: Figure, image: Any, axes: Any, label: str, **more: Any) -
     # matplotlib writes powers of ten as formulas, which names may not be taken for.
     plain = FuncFormatter(lambda value, _: f"{value:g}")
     figure.colorbar(image, ax=axes, label=label, fraction=0.05, pad=0.02, format=plain, **more)
+
+
+def hide_inner(axes: Iterable[Axes], which: Literal["x", "y"]) -> None:
+    """Leave out an axis that a neighbor shows: unlabeled ticks would take most of the time."""
+    for own in axes:
+        (own.xaxis if which == "x" else own.yaxis).set_visible(False)
 
 
 def note(axes: Axes, text: str) -> None:
