@@ -126,8 +126,11 @@ def advise(paths: Sequence[str], choose: Choose, progress: Progress = silent) ->
 def diagnose(path: str, case: Case, progress: Progress = silent) -> Diagnosis:
     """The judged report of one checkpoint, and the run that it rests on.
 
-    Raises `rnndiag.errors.RnndiagError`; a saved report is one more file that is no checkpoint.
+    Raises `rnndiag.errors.RnndiagError`, for a saved report too: it has no arrays.
     """
+    if saved_reports.recognises(Path(path)):
+        hint = "give the checkpoint itself; a saved report serves advise, compare and plan"
+        raise UnreadableCheckpoint(f"{path}: is a saved report, which has no arrays", hint)
     job = _job(path, case, None)
     found = pipeline.inspect(path, case.options, progress)
     return replace(found, report=_judged(job, found.report, progress))

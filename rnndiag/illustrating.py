@@ -38,7 +38,7 @@ def illustrate(
     An earlier report in its place is replaced at the very end; with `force` whatever stands
     there. Raises `rnndiag.errors.RnndiagError`.
     """
-    folders.check_replaceable(folder, force=force)
+    folders.check_replaceable(folder, force=force, read=[path, *_files(case)])
     found = advising.diagnose(path, case, part(progress, 0.0, _DIAGNOSED))
 
     from rnndiag import arrays as files
@@ -57,6 +57,13 @@ def illustrate(
             progress("saving the arrays", 0.99)
             files.save(found.run, made / ARRAYS)
     return found.report
+
+
+def _files(case: Case) -> list[str | Path]:
+    """The files beside the checkpoint that are read."""
+    beside = case.evidence
+    named = (case.options.probe, case.options.targets, beside.history, beside.context)
+    return [file for file in (*named, beside.trials, beside.baseline) if file is not None]
 
 
 def illustrate_comparison(

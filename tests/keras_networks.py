@@ -140,6 +140,20 @@ def nested_in_nested(keras: Any) -> Any:
 
 
 @network
+def nested_and_beside(keras: Any) -> Any:
+    """A model stands in another, and once more behind it."""
+    layers, models = keras.layers, keras.models
+    first = layers.Input((STEPS, 2))
+    x = layers.LSTM(2, return_sequences=True, name="lstm")(first)
+    small = models.Model(first, layers.Dense(2, name="dense")(x), name="small")
+    second = layers.Input((STEPS, 2))
+    large = models.Model(second, layers.GRU(2, return_sequences=True)(small(second)), name="large")
+    source = layers.Input((STEPS, 2))
+    x = large(source)
+    return models.Model(source, [layers.SimpleRNN(1, name="behind")(small(x)), x])
+
+
+@network
 def models_in_sequential(keras: Any) -> Any:
     layers, models = keras.layers, keras.models
     inner = models.Sequential(name="inner")

@@ -181,6 +181,7 @@ def test_only_figures_import_matplotlib_and_only_the_cli_imports_click() -> None
         ["inspect", "--help"],
         ["advise", "--help"],
         ["plan", "--help"],
+        ["track", "--help"],
         ["report", "--help"],
         ["compare", "--help"],
         ["rules"],

@@ -47,6 +47,7 @@ def read_with(path: Path, architecture: Path) -> Checkpoint:
 def _read(path: Path, architecture: Path | None) -> Checkpoint:
     in_shards = path.suffix == _INDEX
     files = shards.files(path) if in_shards else [path]
+    part = () if in_shards else shards.notes_on_one(path)
     with shards.opened_shards(path) if in_shards else opened_tree(path) as tree:
         writer, (model, notes) = _understood(tree, architecture)
         trained = optimizer(tree, model, {}, writer)
@@ -60,7 +61,7 @@ def _read(path: Path, architecture: Path | None) -> Checkpoint:
         sha256=sha256_of(files),
         content=model,
         training=(*told, *trained.facts),
-        notes=(*notes, *trained.notes),
+        notes=(*part, *notes, *trained.notes),
         why_no_updates=trained.why_no_updates,
         stored=stored,
     )

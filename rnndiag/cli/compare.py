@@ -131,7 +131,7 @@ def check_places(
     if folder is not None:
         from rnndiag.publishing import folders
 
-        folders.check_replaceable(folder, force=force)
+        folders.check_replaceable(folder, force=force, read=read)
 
 
 def _illustrate(found: Comparison, folder: Path, force: bool) -> None:

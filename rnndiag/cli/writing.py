@@ -16,7 +16,7 @@ from rnndiag.printable import one_line
 _WIDTH_OF_PIPES = 100
 _NARROWEST = 80
 """Columns below which lines are left to wrap: cutting them would lose numbers."""
-_PLAIN = str.maketrans("▁▂▃▄▅▆▇█┊→←≥≤×‖λ₁τ∞–•…", " .:-=+*#|><><x|L1t8-*~")
+_PLAIN = str.maketrans("▁▂▃▄▅▆▇█┊→←≥≤×‖λ₁τ∞–•…·", " .:-=+*#|><><x|L1t8-*~_")
 
 
 def complain(what: str, hint: str) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,25 +17,26 @@ from rnndiag.errors import BadOption
 MANIFEST = ".rnndiag-report.json"
 """Names the files of a report folder: what is not in it is somebody else's."""
 _ELSEWHERE = "choose another folder: -o DIR"
+_WITHIN = "name a folder in it: -o DIR/report"
 _SHOWN = 3
+_NAME = 40
+"""Letters of the folder's name that the temporary one repeats: names end at 255 bytes."""
 
 
-def check_replaceable(folder: Path, *, force: bool) -> None:
+def check_replaceable(folder: Path, *, force: bool, read: Iterable[str | Path] = ()) -> None:
     """Raise `BadOption` before the work, where the folder could not be made or replaced.
 
     A folder that is there is replaced if it is empty or nothing but an earlier report; with
-    `force` whatever is in it.
+    `force` whatever is in it, unless that is among the files that are `read`.
     """
-    if folder.is_symlink():
-        raise BadOption(f"{folder}: is a link, and would be replaced", "name what it points to")
-    if folder.exists() and not folder.is_dir():
-        raise BadOption(f"{folder}: is there already, and no folder", _ELSEWHERE)
-    if folder.is_dir() and not force:
-        _check_own(folder)
     try:
+        _check_place(folder)
+        _check_read(folder, read)
+        if folder.is_dir() and not force:
+            _check_own(folder)
         with _sibling(folder):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:  # of a name that no file may have, either of them
         raise _unwritable(folder, error) from error
 
 
@@ -55,15 +56,35 @@ def replacing(folder: Path) -> Iterator[Path]:
         raise _unwritable(folder, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> BadOption:
-    return BadOption(f"{folder}: cannot be written: {error.strerror or error}", _ELSEWHERE)
+def _unwritable(folder: Path, error: OSError | ValueError) -> BadOption:
+    why = getattr(error, "strerror", None) or error
+    return BadOption(f"{folder}: cannot be written: {why}", _ELSEWHERE)
 
 
 # ---------------------------------------------------------------- whose folder it is
 
 
+def _check_place(folder: Path) -> None:
+    """What nothing may take the place of, whoever asks for it."""
+    if folder.is_symlink():
+        raise BadOption(f"{folder}: is a link, and would be replaced", "name what it points to")
+    if folder.exists() and not folder.is_dir():
+        raise BadOption(f"{folder}: is there already, and no folder", _ELSEWHERE)
+    if folder.is_dir() and Path.cwd().is_relative_to(folder.resolve()):
+        # The shell would be left standing in a folder that is gone.
+        raise BadOption(f"{folder}: is where you are, and would be replaced", _WITHIN)
+    if folder.is_mount():
+        raise BadOption(f"{folder}: is a disk of its own, and cannot be replaced", _WITHIN)
+
+
+def _check_read(folder: Path, read: Iterable[str | Path]) -> None:
+    for file in map(Path, read):
+        if folder.is_dir() and file.resolve().is_relative_to(folder.resolve()):
+            raise BadOption(f"{folder}: holds {file}, which would be deleted", _WITHIN)
+
+
 def _check_own(folder: Path) -> None:
-    held = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    held = _held(folder)
     if not held:
         return
     own = _manifest(folder)
@@ -87,9 +108,15 @@ def _manifest(folder: Path) -> set[str] | None:
         return None
 
 
+def _held(folder: Path) -> set[str]:
+    """All that is no folder; a link is somebody's, wherever it points."""
+    every = (own for own in folder.rglob("*") if own.is_symlink() or not own.is_dir())
+    return {own.relative_to(folder).as_posix() for own in every}
+
+
 def _write_manifest(folder: Path) -> None:
-    held = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    (folder / MANIFEST).write_text(json.dumps({"files": held}, indent=1), encoding="utf-8")
+    text = json.dumps({"files": sorted(_held(folder))}, indent=1)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 # ---------------------------------------------------------------- making and moving
@@ -100,7 +127,7 @@ def _sibling(folder: Path) -> Iterator[Path]:
     """An empty folder beside `folder`; gone afterwards, unless it was moved."""
     parent = folder.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
+    made = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name[:_NAME]}."))
     try:
         # mkdtemp makes private folders; what a user asks for gets the usual permissions.
         umask = os.umask(0)
@@ -119,7 +146,7 @@ def _exchange(new: Path, old: Path) -> None:
     old.rename(aside)
     try:
         new.rename(old)
-    except OSError:
+    except BaseException:  # an interrupt, too, must not leave the place empty
         aside.rename(old)
         raise
     aside.rename(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rnndiag.outputs._judged import where
@@ -9,30 +10,40 @@ from rnndiag.outputs.markdown import code, escaped
 from rnndiag.publishing.base import Page, Section, Table
 from rnndiag.records import Finding
 
+_BLOCK = re.compile(r"(?:\d{1,9}(?=[.)])|(?=[-+#=]))")
+"""What would begin a list, a heading or a rule at the start of a line."""
+
 
 def render(page: Page) -> str:
     """The text of ``report.md``."""
     blocks = [f"# {escaped(page.title)}", f"**{escaped(page.verdict)}**"]
-    blocks += map(escaped, page.about)
+    blocks += map(_line, page.about)
     for section in page.sections:
         blocks += _section(section)
     return "\n\n".join(blocks) + "\n"
 
 
+def _line(text: str) -> str:
+    """`text` as the start of a paragraph, and of nothing else."""
+    safe = escaped(text.strip())
+    begun = _BLOCK.match(safe)
+    return f"{begun[0]}\\{safe[begun.end() :]}" if begun else safe
+
+
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escaped(section.title)}"
-    yield from map(escaped, section.text)
+    yield from map(_line, section.text)
     for finding in section.findings:
         yield from _finding(finding)
     for table in section.tables:
         yield _table(table)
         if table.caption:
-            yield escaped(table.caption)
+            yield _line(table.caption)
     for picture in section.pictures:
         yield f"![{escaped(picture.alt)}]({picture.file})"
         yield f"**{escaped(picture.title)}.** {escaped(picture.caption)}"
     if section.points:
-        yield "\n".join(f"- {escaped(point)}" for point in section.points)
+        yield "\n".join(f"- {_line(point)}" for point in section.points)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -40,10 +51,10 @@ def _finding(finding: Finding) -> Iterator[str]:
     capped = f" ({escaped(finding.capped)})" if finding.capped else ""
     rule = f"{finding.rule} {escaped(finding.name)}"
     yield f"### {finding.severity}: {rule}, {code(where(finding))}"
-    yield f"{escaped(finding.message)}{capped} ({finding.confidence} confidence{known})"
+    yield f"{_line(finding.message)}{capped} ({finding.confidence} confidence{known})"
     if finding.advice:
         steps = enumerate(finding.advice, 1)
-        yield "\n".join(f"{k}. {escaped(s.text)} ({escaped(s.source)})" for k, s in steps)
+        yield "\n".join(f"{k}. {_line(s.text)} ({escaped(s.source)})" for k, s in steps)
 
 
 def _table(table: Table) -> str:

@@ -214,7 +214,7 @@ def test_subclassed_models_are_read_layer_by_layer(tmp_path: Path) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.encoder = layers.LSTM(4, return_sequences=True, name="mine")
-            self.rest = [layers.Bidirectional(layers.GRU(3)), layers.Dense(1)]
+            self.rest = [layers.Bidirectional(layers.GRU(3), name="both"), layers.Dense(1)]
 
         def call(self, x: Any) -> Any:
             x = self.encoder(x)
@@ -230,8 +230,8 @@ def test_subclassed_models_are_read_layer_by_layer(tmp_path: Path) -> None:
     found = {(own.name, own.kind, own.direction, own.hidden_size) for own in report.layers}
     assert found == {
         ("mine", "LSTM", "forward", 4),
-        ("bidirectional", "GRU", "forward", 3),
-        ("bidirectional", "GRU", "backward", 3),
+        ("both", "GRU", "forward", 3),
+        ("both", "GRU", "backward", 3),
     }
     assert "Network is a subclassed model" in report.notes[0]
     # What is known of a layer counts here as well.

@@ -17,7 +17,12 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 from rnndiag import checkpoints, pipeline  # noqa: E402
-from rnndiag.errors import RnndiagError, UnreadableCheckpoint, UnsafeCheckpoint  # noqa: E402
+from rnndiag.errors import (  # noqa: E402
+    RnndiagError,
+    UnreadableCheckpoint,
+    UnsafeCheckpoint,
+    UnsupportedCheckpoint,
+)
 from rnndiag.records import KerasModel, Options  # noqa: E402
 
 Edit = Callable[[dict[str, Any], Path], None]
@@ -71,6 +76,16 @@ def test_shards_are_read_as_one_file(saved: Path) -> None:
     assert list(have) == list(want)
     for name, arrays in want.items():
         assert all(map(np.array_equal, have[name], arrays))
+
+
+def test_one_shard_tells_of_its_index(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedCheckpoint, match="one shard of several") as caught:
+        checkpoints.read(saved / FIRST)
+    assert str(saved / "model.weights.json") in str(caught.value.hint)
+    alone = shutil.copy(saved / FIRST, tmp_path)
+    assert "model.weights.json is not beside it" in checkpoints.read(Path(alone)).notes[0]
+    same = shutil.copy(saved / "whole.weights.h5", tmp_path / "epoch_00012.h5")
+    assert not any("shard" in note for note in checkpoints.read(Path(same)).notes)
 
 
 def test_the_file_is_all_of_its_files(saved: Path) -> None:

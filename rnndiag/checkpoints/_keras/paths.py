@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import h5py
 
@@ -25,6 +26,7 @@ _WEIGHTED_TWICE = "_layer_checkpoint_dependencies"
 """There, layers with weights were counted twice, so that ``lstm_2`` follows ``lstm``."""
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])")
 """Where a word of a class's name begins."""
+_COUNTED = re.compile(r", 'shared_object_id': (\d+|None)")
 
 
 def by_layer(tree: Tree, model: Config) -> dict[str, Arrays]:
@@ -46,7 +48,7 @@ class _Finder:
         arrays = {}
         for place, layer in enumerate(layers_of(model)):
             own = self._layer(members.next(kind_of(layer)), layer)
-            known = self.found.setdefault((kind_of(layer), repr(layer.get("config"))), own)
+            known = self.found.setdefault((kind_of(layer), _text(layer.get("config"))), own)
             arrays[name_of(layer, place)] = own or known
         return arrays
 
@@ -109,6 +111,11 @@ class _Members:
         assert self.container is not None
         counted = re.compile(rf"{re.escape(snake)}(_\d+)?")
         return [g for name, g in self.tree.groups(self.container) if counted.fullmatch(name)]
+
+
+def _text(config: Any) -> str:
+    """A configuration for comparison: Keras counts the objects of some of its copies only."""
+    return _COUNTED.sub("", repr(config))
 
 
 def _snake(kind: str) -> str:

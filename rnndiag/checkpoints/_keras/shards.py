@@ -8,6 +8,7 @@ read like any other.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,9 +19,10 @@ import h5py
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5
 from rnndiag.checkpoints._keras.tree import Tree, opened_tree
 from rnndiag.checkpoints.base import damaged, parse_json
-from rnndiag.errors import UnreadableCheckpoint, UnsafeCheckpoint
+from rnndiag.errors import UnreadableCheckpoint, UnsafeCheckpoint, UnsupportedCheckpoint
 
 _SUFFIX, _SHARD = ".weights.json", ".weights.h5"
+_ONE = re.compile(r"(?P<stem>.+)_\d{5}\.weights\.h5")
 _MAP = "weight_map"
 _LARGEST = 16 << 20
 """Bytes of an index; one of a thousand layers has some hundred kilobytes."""
@@ -46,6 +48,23 @@ def opened_shards(index: Path) -> Iterator[Tree]:
         raise damaged(index, f"HDF5 says {error}") from error
     with h5py.File(whole, "r") as file:
         yield Tree(file, whole, index)
+
+
+def notes_on_one(path: Path) -> tuple[str, ...]:
+    """That a file, by its name, is one shard of several; nothing of any other.
+
+    Raises `UnsupportedCheckpoint` where their index lies beside it: a shard may end within
+    a layer.
+    """
+    name = _ONE.fullmatch(path.name)
+    if name is None:
+        return ()
+    index = path.with_name(f"{name['stem']}{_SUFFIX}")
+    if index.is_file():
+        raise UnsupportedCheckpoint(
+            f"{path}: one shard of several", f"name their index instead: {index}"
+        )
+    return (f"by its name one shard of several; their index {index.name} is not beside it",)
 
 
 def files(index: Path) -> list[Path]:
