@@ -86,7 +86,9 @@ def survey(
     """As `read`, with what it took to make one series of the files."""
     files = files_in(paths if last is None else [*paths, last])
     members, gaps = _read_each(files, options, progress)
-    own, strangers, lacking = _of_one_network(members)
+    usual = _usual(members)
+    own = [_reduced(member, usual) for member in members if member.layout & usual]
+    strangers = [member.path for member in members if not member.layout & usual]
     gaps += [(path, "its recurrent layers are others") for path in strangers]
     notes = _notes(gaps)
     if len(own) < _LEAST:
@@ -108,7 +110,7 @@ def survey(
         series=series,
         clock=clock if ordered else None,
         left_out=tuple(gaps),
-        lacking=lacking,
+        lacking=tuple(_lacking(own, usual)),
     )
 
 
@@ -206,19 +208,16 @@ def _clocks(checkpoint: Checkpoint) -> Iterator[tuple[str, float]]:
 # ---------------------------------------------------------------- all of them
 
 
-def _of_one_network(
-    members: Sequence[_Member],
-) -> tuple[list[_Member], list[Path], tuple[tuple[Path, tuple[str, ...]], ...]]:
-    """The layers of the network that most files hold, the files that have none of them, and
-    those that lack some.
-    """
+def _usual(members: Sequence[_Member]) -> Layout:
+    """The layers of the network that most files hold."""
     layouts = Counter(member.layout for member in members)
-    usual: Layout = max(layouts, key=lambda layout: layouts[layout], default=frozenset())
-    own = [member for member in members if member.layout & usual]
-    missing = ((member.path, usual - member.layout) for member in own)
-    lacking = tuple((path, tuple(sorted(own[0] for own in lost))) for path, lost in missing if lost)
-    strangers = [member.path for member in members if not member.layout & usual]
-    return [_reduced(member, usual) for member in own], strangers, lacking
+    return max(layouts, key=lambda layout: layouts[layout], default=frozenset())
+
+
+def _lacking(members: Sequence[_Member], usual: Layout) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    for member in members:
+        if names := tuple(sorted(name for name, *_ in usual - member.layout)):
+            yield member.path, names
 
 
 def _reduced(member: _Member, layout: Layout) -> _Member:

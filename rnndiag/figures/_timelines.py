@@ -1,0 +1,57 @@
+"""States along time: which samples and which of a unit's places are shown, and in what words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnndiag.figures.base import Layer
+from rnndiag.measurements._steps import by_unit, unmasked
+from rnndiag.records import Array, LayerRun
+
+
+def shown_samples(run: LayerRun, most: int) -> list[int]:
+    """The first samples that have an unmasked step, at most `most`."""
+    found: list[int] = np.flatnonzero(run.mask.any(axis=1))[:most].tolist()
+    return found
+
+
+def shown_columns(run: LayerRun) -> Array:
+    """(units,) index of each unit in the last axis of `run.h`.
+
+    In a convolution a unit has a state at every position; it is shown at the one where its
+    state varies most, because a mean over positions would cancel.
+    """
+    units = np.arange(run.h.shape[-1] // run.positions)
+    if run.positions == 1:
+        return units
+    h = unmasked(run.h, run.mask)
+    spread = np.where(np.isfinite(h), h, 0).std(axis=0, dtype=np.float64)
+    found: Array = spread.reshape(run.positions, -1).argmax(axis=0) * len(units) + units
+    return found
+
+
+def mean_sizes(run: LayerRun) -> Array:
+    """(units,) mean |h| over all unmasked steps, and positions; broken values are left out."""
+    size = np.abs(by_unit(run.h, run))
+    finite = np.isfinite(size)
+    total = np.where(finite, size, 0).sum(axis=0, dtype=np.float64)
+    found: Array = total / np.maximum(finite.sum(axis=0), 1)
+    return found
+
+
+def has_padding(run: LayerRun, samples: list[int]) -> bool:
+    """Whether a sample ends in padding that the network takes for real."""
+    return bool((run.mask & ~run.real)[samples].any())
+
+
+def time_label(layer: Layer) -> str:
+    """What stands on the axis of time: arrays are in the order in which steps are processed."""
+    order = ", as processed: last first" if layer.run.direction == "backward" else ""
+    return f"timestep{order}"
+
+
+def place_told(run: LayerRun) -> str:
+    """A sentence for the caption of what shows a convolution; else nothing."""
+    if run.positions == 1:
+        return ""
+    return f" Each filter is shown at the one of {run.positions} positions where it varies most."

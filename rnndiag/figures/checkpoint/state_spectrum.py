@@ -1,0 +1,153 @@
+"""Over how many directions the states vary, and how much single units stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from rnndiag.figures._style import BLACK, BLUE, GRAY, ORANGE, legend, sheet
+from rnndiag.figures.base import Layer, Picture, Subject
+from rnndiag.measurements._steps import by_unit
+from rnndiag.measurements.state_dimension import StateDimension
+from rnndiag.outputs._text import counted, number, percent
+from rnndiag.records import Array
+
+PLACE = 85
+TITLE = "Spectrum of the states"
+_MOST_ROWS = 1000
+"""Eigenvalues take time with the cube: of more units and steps than this, some steps do."""
+_SMALLEST = 1e-8
+"""Share at which the axis ends; what is below is float32's rounding."""
+_MARK = 0.9
+_CROWDED = 20
+"""From so many directions on the axis is logarithmic: the first few tell the most."""
+
+
+def draw(subject: Subject) -> Iterator[Picture]:
+    """One picture for each layer and direction whose states vary."""
+    for layer in subject.layers:
+        fact = layer.fact("state_dimension")
+        if isinstance(fact, StateDimension) and fact.participation_ratio is not None:
+            yield _picture(layer, fact, fact.participation_ratio)
+
+
+def _picture(layer: Layer, fact: StateDimension, ratio: float) -> Picture:
+    h = by_unit(layer.run.h, layer.run)
+    every = _every(h)
+    directions, units = spectrum(h[::every]), _power(h)
+    return Picture(
+        name="state_spectrum",
+        title=TITLE,
+        caption=_caption(len(h), layer.run.positions, every),
+        alt=_alt(directions, fact, ratio),
+        figure=_drawn(layer, fact, ratio, directions, units),
+        layer=layer.report,
+    )
+
+
+def spectrum(h: Array) -> Array:
+    """Shares of the variance of `h` (N, H) along the directions of its covariance.
+
+    Descending, and of length min(N, H): with fewer rows than columns the others are 0.
+    """
+    centred = h - h.mean(axis=0, dtype=np.float64)
+    # Squares must not leave float64's range; the shares stay the same.
+    centred /= np.abs(centred).max() or 1.0
+    tall = len(centred) >= centred.shape[1]
+    values = np.linalg.eigvalsh(centred.T @ centred if tall else centred @ centred.T)
+    found = np.maximum(values[::-1], 0)
+    total = float(found.sum())
+    return found / total if total else found
+
+
+def _every(h: Array) -> int:
+    """Every how many rows are taken, so that the eigenvalues are there in time."""
+    return 1 if h.shape[1] <= _MOST_ROWS else -(-len(h) // _MOST_ROWS)
+
+
+def _power(h: Array) -> Array:
+    """(H,) share of each unit in the sum of E h², the largest first."""
+    size = np.abs(h).astype(np.float64)
+    power = np.square(size / size.max()).sum(axis=0)
+    found: Array = np.sort(power / power.sum())[::-1]
+    return found
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def _drawn(
+    layer: Layer, fact: StateDimension, ratio: float, directions: Array, units: Array
+) -> Figure:
+    figure: Figure
+    figure, (above, below) = sheet(f"{TITLE}: {layer.title}", 2, 1, height=5.6, sharex=True)
+    _curves(above, directions, units, ratio)
+    _scale(above, directions, units)
+    _sums(below, directions, units, ratio)
+    top = f"top unit {fact.top_unit}: {percent(fact.top_unit_share)} of Σ E h²"
+    above.plot(1, units[0], "D", ms=8, mfc="none", mec=BLACK, ls="none", label=top)
+    if len(units) > _CROWDED:
+        below.set_xscale("log")
+        below.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        below.xaxis.set_minor_locator(NullLocator())
+    below.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    below.set_xlabel("directions and units, the largest first")
+    legend(figure, above, columns=2)
+    return figure
+
+
+def _curves(axes: Axes, directions: Array, units: Array, ratio: float) -> None:
+    for shares, color, label in (
+        (directions, BLUE, "variance along a direction"),
+        (units, ORANGE, "E h² of a unit"),
+    ):
+        ranks = np.arange(1, len(shares) + 1)
+        axes.plot(ranks, np.maximum(shares, _SMALLEST), ".-", lw=1.2, color=color, label=label)
+    alike = 1 / len(units)
+    axes.axhline(alike, color=GRAY, ls=":", label=f"all {len(units)} alike: {alike:.2g}")
+    told = f"participation ratio {number(ratio, 1)} of {len(units)}"
+    axes.axvline(ratio, color=BLACK, lw=1, ls="--", label=told)
+
+
+def _scale(axes: Axes, directions: Array, units: Array) -> None:
+    lowest = min(directions.min(), units.min(), 0.1)
+    axes.set_yscale("log")
+    axes.set_ylim(max(lowest, _SMALLEST) / 2, 2)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_ylabel("share")
+
+
+def _sums(axes: Axes, directions: Array, units: Array, ratio: float) -> None:
+    for shares, color in ((directions, BLUE), (units, ORANGE)):
+        axes.plot(np.arange(1, len(shares) + 1), np.cumsum(shares), ".-", lw=1.2, color=color)
+    axes.axhline(_MARK, color=GRAY, lw=1)
+    axes.axvline(ratio, color=BLACK, lw=1, ls="--")
+    axes.set(ylim=(0, 1.05), ylabel="cumulative share")
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def _caption(rows: int, positions: int, every: int) -> str:
+    some = f" The spectrum rests on one step in {every}." if every > 1 else ""
+    steps = counted(rows // positions, "step")
+    places = f" at each of {positions} positions" if positions > 1 else ""
+    return (
+        f"Eigenvalues of the covariance of h over {steps}{places}, and each unit's share "
+        "of Σ E h². The participation ratio (Σλ)² / Σλ² is 1 where one direction varies, and the "
+        f"number of units where all vary alike; the gray line below is at {percent(_MARK)}.{some}"
+    )
+
+
+def _alt(directions: Array, fact: StateDimension, ratio: float) -> str:
+    enough = counted(int(np.searchsorted(np.cumsum(directions), _MARK)) + 1, "direction")
+    share = percent(fact.participation_share)
+    return (
+        f"Two sorted curves, and their sums. {percent(_MARK)} of the variance lie along {enough}; "
+        f"participation ratio {number(ratio, 1)}, {share} of the units. Unit {fact.top_unit} "
+        f"alone has {percent(fact.top_unit_share)} of Σ E h²."
+    )

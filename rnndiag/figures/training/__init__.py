@@ -1,0 +1,1 @@
+"""Figures of a training run: what `rnndiag track -o DIR` shows."""
