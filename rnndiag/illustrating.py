@@ -43,7 +43,7 @@ def illustrate(
 
     from rnndiag import arrays as files
     from rnndiag.figures.base import Subject
-    from rnndiag.outputs import json
+    from rnndiag.outputs.reports import json
     from rnndiag.publishing import checkpoint
 
     def page(pictures: Pictures, broken: list[str]) -> Page:
@@ -70,7 +70,7 @@ def illustrate_comparison(
     comparison: Comparison, folder: Path, *, force: bool = False, progress: Progress = silent
 ) -> None:
     """Publish what changed as a folder; as `illustrate` otherwise."""
-    from rnndiag.comparisons import json
+    from rnndiag.outputs.comparisons import json
     from rnndiag.publishing import comparison as pages
 
     def page(pictures: Pictures, broken: list[str]) -> Page:
@@ -85,7 +85,7 @@ def illustrate_course(
     course: Course, folder: Path, *, force: bool = False, progress: Progress = silent
 ) -> None:
     """Publish what became of a training run as a folder; as `illustrate` otherwise."""
-    from rnndiag.courses import json
+    from rnndiag.outputs.courses import json
     from rnndiag.publishing import course as pages
 
     def page(pictures: Pictures, broken: list[str]) -> Page:

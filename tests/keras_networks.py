@@ -190,6 +190,18 @@ def masked_bidirectional(keras: Any) -> Any:
 
 
 @network
+def unrolled_bidirectional(keras: Any) -> Any:
+    """Where it is unrolled, the backward half zeroes other steps than the masked ones."""
+    layers = keras.layers
+    source = layers.Input((STEPS, 3))
+    x = layers.Masking(name="masking")(source)
+    rnn = layers.GRU(2, return_sequences=True, unroll=True)
+    x = layers.Bidirectional(rnn, name="all")(x)
+    last = layers.Bidirectional(layers.LSTM(2, unroll=True), name="last")(x)
+    return keras.models.Model(source, [x, last])
+
+
+@network
 def bidirectional_modes(keras: Any) -> Any:
     layers = keras.layers
     source = layers.Input((STEPS, 3))

@@ -322,7 +322,9 @@ def outputs(text: str) -> Any:
 
 
 def check_json(text: str) -> None:
-    schema = (resources.files("rnndiag.outputs") / "schema.json").read_text(encoding="utf-8")
+    schema = (resources.files("rnndiag.outputs.reports") / "schema.json").read_text(
+        encoding="utf-8"
+    )
     data = outputs(text)
     assert list(Draft202012Validator(json.loads(schema)).iter_errors(data)) == []
     assert "RNN102" in codes(data)

@@ -9,9 +9,9 @@ import pytest
 from rule_reports import layer, norms, report, span
 
 from rnndiag import comparing, judging
-from rnndiag.comparisons import _words as words
 from rnndiag.errors import BadOption
 from rnndiag.measurements.unit_activity import UnitActivity
+from rnndiag.outputs.comparisons import _words as words
 from rnndiag.records import Change, Comparison, LayerReport, Policy, Report
 
 

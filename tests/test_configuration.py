@@ -226,7 +226,11 @@ def test_every_key(here: Path) -> None:
 
 def test_every_option_of_the_probe_can_be_said() -> None:
     assert set(_CHOSEN) == {own.name for own in dataclasses.fields(Chosen)}
-    probe = {own.name for own in dataclasses.fields(Options)} - {"loss_weights", "model", "unsafe_load"}
+    probe = {own.name for own in dataclasses.fields(Options)} - {
+        "loss_weights",
+        "model",
+        "unsafe_load",
+    }
     assert probe <= set(_CHOSEN)
 
 

@@ -24,7 +24,7 @@ from torch.nn.utils import prune
 import rnndiag
 from rnndiag import pipeline
 from rnndiag.errors import BadOption
-from rnndiag.outputs import markdown, table
+from rnndiag.outputs.reports import markdown, table
 from rnndiag.records import Coverage, Outcome, Report
 from tests import keras_files
 from tests.published import catalogue

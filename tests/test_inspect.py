@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 import rnndiag
 from rnndiag.cli import main
-from rnndiag.outputs import table
+from rnndiag.outputs.reports import table
 from rnndiag.records import Outcome, Report
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def probe_of(sample: Path) -> Path:
 
 
 def schema() -> Draft202012Validator:
-    text = (resources.files("rnndiag.outputs") / "schema.json").read_text(encoding="utf-8")
+    text = (resources.files("rnndiag.outputs.reports") / "schema.json").read_text(encoding="utf-8")
     return Draft202012Validator(json.loads(text))
 
 

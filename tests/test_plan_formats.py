@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from rnndiag import registry
 from rnndiag.evidence import trials as trial_files
-from rnndiag.plans._words import least
+from rnndiag.outputs.plans._words import least
 from rnndiag.records.plan import (
     Best,
     Conflict,
@@ -28,7 +28,7 @@ from rnndiag.records.plan import (
     Unsearched,
 )
 
-SCHEMA = json.loads((resources.files("rnndiag.plans") / "schema.json").read_text("utf-8"))
+SCHEMA = json.loads((resources.files("rnndiag.outputs.plans") / "schema.json").read_text("utf-8"))
 HOSTILE = 'a\\b """\n\x00\x85\u2028 \N{PILE OF POO} "q" \x1b[31m # no: yes'
 
 
@@ -111,7 +111,7 @@ PLANS = {"whole": PLAN, "nothing": NOTHING, "anything": ANYTHING}
 
 
 def rendered(plan: Plan, format_: str, **more: Any) -> str:
-    render: Callable[..., str] = registry.modules("rnndiag.plans")[format_].render
+    render: Callable[..., str] = registry.modules("rnndiag.outputs.plans")[format_].render
     return render(plan, **{"width": 80, "color": False, "verbose": False, **more})
 
 

@@ -15,7 +15,7 @@ from rule_reports import HEALTHY, layer, report
 import rnndiag
 from rnndiag import judging, rules
 from rnndiag.errors import BadOption
-from rnndiag.outputs import json as json_output
+from rnndiag.outputs.reports import json as json_output
 from rnndiag.records import Outcome, Policy, Report
 from rnndiag.rules.base import Thresholds
 

@@ -125,7 +125,9 @@ def test_reports_are_on_the_file_that_was_published(checkpoint: Checkpoint) -> N
 
 @each(EVERY)
 def test_reports_follow_the_schema(checkpoint: Checkpoint) -> None:
-    schema = (resources.files("rnndiag.outputs") / "schema.json").read_text(encoding="utf-8")
+    schema = (resources.files("rnndiag.outputs.reports") / "schema.json").read_text(
+        encoding="utf-8"
+    )
     Draft202012Validator(json.loads(schema)).validate(saved(checkpoint))
 
 

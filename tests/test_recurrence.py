@@ -132,7 +132,7 @@ def test_autograds_totals_follow_from_them(case: Case) -> None:
 def test_the_direct_part_is_what_the_outputs_own_gradient_shows(case: Case) -> None:
     cell, z, initial = made(case)
     journal = Journal(cell, None)
-    h, *last = Recurrence.apply(journal, z.requires_grad_(), *initial)
+    h, *_ = Recurrence.apply(journal, z.requires_grad_(), *initial)
     h.retain_grad()
     weighed = normal(*h.shape, seed=1) * torch.arange(STEPS).view(-1, 1, 1)
     (weighed * h).sin().sum().backward()

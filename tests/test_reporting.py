@@ -111,7 +111,7 @@ def test_the_note_is_told_and_read_back(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_reports_from_before_the_field_are_read(tmp_path: Path) -> None:
-    from rnndiag.outputs.json import report_data
+    from rnndiag.outputs.reports.json import report_data
 
     data = report_data(replace(read(tmp_path, network()), notes=()))
     del data["checkpoint"]["non_finite"]

@@ -14,17 +14,17 @@ from jsonschema import Draft202012Validator
 from training_courses import KEY, OUTGROWS, course, found, gap, layer, point
 
 from rnndiag import registry
-from rnndiag.courses import _words as words
+from rnndiag.outputs.courses import _words as words
 from rnndiag.publishing import course as pages
 from rnndiag.records import Course, Growth, Lasting, LayerCourse, Norms
 
 GOLDEN = Path(__file__).parent / "golden"
-SCHEMA = json.loads((resources.files("rnndiag.courses") / "schema.json").read_text("utf-8"))
-REPORT = json.loads((resources.files("rnndiag.outputs") / "schema.json").read_text("utf-8"))
+SCHEMA = json.loads((resources.files("rnndiag.outputs.courses") / "schema.json").read_text("utf-8"))
+REPORT = json.loads((resources.files("rnndiag.outputs.reports") / "schema.json").read_text("utf-8"))
 
 
 def render(name: str, made: Course, *, verbose: bool = False, color: bool = False) -> str:
-    text: str = registry.modules("rnndiag.courses")[name].render(
+    text: str = registry.modules("rnndiag.outputs.courses")[name].render(
         made, width=80, color=color, verbose=verbose
     )
     return text

@@ -46,7 +46,7 @@ _COMPARISON = together(
 @INPUT
 @LAG
 @RULES
-@output(names("rnndiag.comparisons"), verbose="Also what did not change.")
+@output(names("rnndiag.outputs.comparisons"), verbose="Also what did not change.")
 @FOLDER
 @RUN
 @CONFIG
@@ -93,7 +93,7 @@ def compare(
         )
         if folder is not None:
             _illustrate(found, folder, force)
-    render = registry.modules("rnndiag.comparisons")[common["format_"]].render
+    render = registry.modules("rnndiag.outputs.comparisons")[common["format_"]].render
     color = on_terminal() and place is None
     deliver(render(found, width=width(), color=color, verbose=common["verbose"]), place)
     if folder is not None and not common["quiet"]:

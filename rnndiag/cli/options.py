@@ -170,7 +170,7 @@ def output(formats: Sequence[str] | None = None, *, verbose: str, more: bool = F
     `verbose` is what ``-v`` adds; `more` offers to save arrays, too.
     """
     option = group("Output")
-    choices = sorted(formats or names("rnndiag.outputs"), key=lambda name: name != "table")
+    choices = sorted(formats or names("rnndiag.outputs.reports"), key=lambda name: name != "table")
     arrays = option(
         "--save-arrays",
         type=_PATH,

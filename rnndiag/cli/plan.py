@@ -32,7 +32,9 @@ _JUDGED: Mapping[str, Any] = {"select": (), "ignore": (), "severity": (), "thres
 @INPUT
 @EVIDENCE
 @_PROFILE
-@output_options(names("rnndiag.plans"), verbose="The findings behind each step, lines to paste.")
+@output_options(
+    names("rnndiag.outputs.plans"), verbose="The findings behind each step, lines to paste."
+)
 @RUN
 @CONFIG
 def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
@@ -60,7 +62,7 @@ def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
     case = Case.of({**common, "thresholds": common["threshold"]})
     with bar(quiet=common["quiet"]) as progress:
         made = planning.plan(checkpoint, case, progress)
-    render = registry.modules("rnndiag.plans")[common["format_"]].render
+    render = registry.modules("rnndiag.outputs.plans")[common["format_"]].render
     color = on_terminal() and output is None
     deliver(render(made, width=width(), color=color, verbose=common["verbose"]), output)
     click.get_current_context().exit(made.exit_code)

@@ -28,7 +28,7 @@ _NORMS_ONLY = group("The series")(
 @INPUT
 @KNOWN
 @POLICY
-@output(names("rnndiag.courses"), verbose="All findings, and what came and went when.")
+@output(names("rnndiag.outputs.courses"), verbose="All findings, and what came and went when.")
 @FOLDER
 @RUN
 @CONFIG
@@ -69,7 +69,7 @@ def track(
 
             drawn = part(progress, 0.8, 1.0)
             illustrating.illustrate_course(found, folder, force=force, progress=drawn)
-    render = registry.modules("rnndiag.courses")[common["format_"]].render
+    render = registry.modules("rnndiag.outputs.courses")[common["format_"]].render
     color = on_terminal() and place is None
     deliver(render(found, width=width(), color=color, verbose=common["verbose"]), place)
     if folder is not None and not common["quiet"]:

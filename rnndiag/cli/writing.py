@@ -29,7 +29,7 @@ def write(outcome: Any, format_: str, output: Path | None, *, verbose: bool) -> 
     """Render the outcome to a file or to the terminal."""
     from rnndiag import registry
 
-    render = registry.modules("rnndiag.outputs")[format_].render
+    render = registry.modules("rnndiag.outputs.reports")[format_].render
     terminal = on_terminal() and output is None
     deliver(render(outcome, width=width(), color=terminal, verbose=verbose), output)
 

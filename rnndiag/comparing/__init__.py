@@ -15,11 +15,11 @@ from rnndiag import advising
 from rnndiag.advising import Case
 from rnndiag.comparing import _changes, _found, _matching
 from rnndiag.comparing._quantities import QUANTITIES, Quantity, with_tolerances
-from rnndiag.comparisons import _words as words
 from rnndiag.errors import BadOption
-from rnndiag.outputs._text import title
+from rnndiag.outputs.comparisons import _words as words
 from rnndiag.progress import Progress, silent
 from rnndiag.records import Comparison, LayerPair, Report
+from rnndiag.wording import title
 
 __all__ = ["QUANTITIES", "REGRESSION", "Quantity", "compare", "of_reports", "with_tolerances"]
 REGRESSION = 1

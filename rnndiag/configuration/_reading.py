@@ -201,7 +201,7 @@ _WHOLE: Mapping[str, Check] = {
     "profile": one_of("a", "b"),
     "fail_on": one_of(*SEVERITIES, "never"),
     "baseline": text,
-    "format": one_of(*registry.names("rnndiag.outputs")),
+    "format": one_of(*registry.names("rnndiag.outputs.reports")),
 }
 _NEVER: Mapping[str, Check] = {
     "model": _refused("--model"),

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from rnndiag.courses import _words as words
 from rnndiag.figures._style import GRAY, SEVERITIES
+from rnndiag.outputs.courses import _words as words
 from rnndiag.records import Array, Course, LayerCourse
 
 _MOST_MARKS = 60
@@ -79,7 +79,7 @@ def mark_findings(axes: Axes, course: Course, own: LayerCourse) -> list[str]:
 
     Returns what is marked, in words.
     """
-    told = []
+    told: list[str] = []
     styles = ("--", "-.", ":")
     for lasting in words.of_series(course, own):
         finding = lasting.finding

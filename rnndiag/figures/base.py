@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rnndiag.outputs._text import title
 from rnndiag.records import LayerReport, LayerRun, ProbeRun, Report, Skipped
+from rnndiag.wording import title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

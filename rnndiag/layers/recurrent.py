@@ -82,8 +82,8 @@ class Recurrent(Layer):
         self.time_major = bool(config.get("time_major"))
         self.zero_output_for_mask = bool(config.get("zero_output_for_mask"))
         self.last_cell_first = dialects.puts_last_cell_first(spec.writer)
-        unrolled = bool(config.get("unroll"))
-        self.shows_state = dialects.shows_state_at_masked_steps(spec.writer) and not unrolled
+        self.unrolled = bool(config.get("unroll"))
+        self.shows_state = dialects.shows_state_at_masked_steps(spec.writer) and not self.unrolled
 
     @classmethod
     def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -186,8 +186,14 @@ class Recurrent(Layer):
         if self.shows_state:
             first = sequences[-1 if self.last_cell_first else 0]
             return torch.where(real, h, first) if first.shape == h.shape else h
-        # Before the first real step Keras emits zeros, not the initial state.
-        shown = real if self.zero_output_for_mask else real.cumsum(0) > 0
+        if not self.zero_output_for_mask:
+            # Before the first real step Keras emits zeros, not the initial state.
+            shown = real.cumsum(0) > 0
+        elif self.unrolled:
+            # Keras goes by the mask as it came, also where the output runs backwards.
+            shown = self._turn(real)
+        else:
+            shown = real
         return torch.where(shown, h, 0.0)
 
     def _doubt(self) -> str | None:

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from rnndiag.profiles import GradientProfile, describe, log_profile
 from rnndiag.measurements._steps import broken_states
+from rnndiag.profiles import GradientProfile, describe, log_profile
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
 

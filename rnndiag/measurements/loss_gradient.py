@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnndiag.profiles import GradientProfile, describe, log_profile
 from rnndiag.measurements._steps import broken_states
+from rnndiag.profiles import GradientProfile, describe, log_profile
 from rnndiag.records import LayerRun, Options, Skipped
 
 

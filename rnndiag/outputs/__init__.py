@@ -1,5 +1,5 @@
-"""Outputs: one format a file, each a pure function of the outcome.
+"""Outputs: what is found as text. A folder for each kind of finding, one format a file.
 
-``render(outcome, *, width, color, verbose)`` gives the text; a format that has no use for
-the terminal's properties ignores them.
+``render(found, *, width, color, verbose)`` gives the text; a format that has no use for the
+terminal's properties ignores them.
 """

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rnndiag.errors import BadOption
-from rnndiag.outputs._text import counted, plain
 from rnndiag.records import (
     CONFIDENCES,
     SEVERITIES,
@@ -25,6 +24,7 @@ from rnndiag.records import (
     Severity,
     Unread,
 )
+from rnndiag.wording import counted, plain
 
 Answer: TypeAlias = Finding | Passed | NotJudged
 NETWORK = "network"

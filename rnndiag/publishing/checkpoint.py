@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rnndiag.outputs._grid import fact_of
 from rnndiag.outputs._judged import ordered, summary
-from rnndiag.outputs._text import NOTHING, byte_count, counted, half_life, number, percent, title
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import LayerReport, Outcome, Report
+from rnndiag.wording import NOTHING, byte_count, counted, half_life, number, percent, title
 
 
 def page(

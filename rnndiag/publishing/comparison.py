@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnndiag.comparisons import _words as words
-from rnndiag.outputs._text import counted, title
+from rnndiag.outputs.comparisons import _words as words
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import Comparison, LayerPair, LayerReport
+from rnndiag.wording import counted, title
 
 
 def page(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnndiag.courses import _words as words
 from rnndiag.outputs._judged import where
-from rnndiag.outputs._text import title
+from rnndiag.outputs.courses import _words as words
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import Course, LayerCourse, LayerReport
+from rnndiag.wording import title
 
 
 def page(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rnndiag.outputs._judged import where
-from rnndiag.outputs.markdown import code, escaped
+from rnndiag.outputs.reports.markdown import code, escaped
 from rnndiag.publishing.base import Page, Section, Table
 from rnndiag.records import Finding
 

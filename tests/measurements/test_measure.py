@@ -11,7 +11,7 @@ import pytest
 
 from rnndiag import measurements
 from rnndiag.measurements import non_finite
-from rnndiag.outputs.json import plain
+from rnndiag.outputs.reports.json import plain
 from rnndiag.records import Failed, Options, Skipped
 
 ALL = {

@@ -10,7 +10,7 @@ import judged
 import pytest
 
 from rnndiag.errors import BadOption
-from rnndiag.outputs import github
+from rnndiag.outputs.reports import github
 from rnndiag.records import Outcome
 
 GOLDEN = Path(__file__).parents[1] / "golden/advise_github.txt"

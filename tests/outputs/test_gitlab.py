@@ -8,7 +8,7 @@ from typing import Any
 import judged
 import pytest
 
-from rnndiag.outputs import gitlab
+from rnndiag.outputs.reports import gitlab
 from rnndiag.records import Finding, Judgement, Measured, Outcome
 
 SCHEMA = {"description", "check_name", "fingerprint", "severity", "location"}

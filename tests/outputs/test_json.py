@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from rnndiag import __version__
-from rnndiag.outputs.json import as_data, render
+from rnndiag.outputs.reports.json import as_data, render
 from rnndiag.records import (
     Advice,
     CheckpointReport,
@@ -42,7 +42,7 @@ from rnndiag.records import (
     WeightSizes,
 )
 
-SCHEMA = json.loads((resources.files("rnndiag.outputs") / "schema.json").read_text("utf-8"))
+SCHEMA = json.loads((resources.files("rnndiag.outputs.reports") / "schema.json").read_text("utf-8"))
 
 LAYER = LayerReport(
     name="lstm",

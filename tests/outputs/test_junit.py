@@ -12,7 +12,7 @@ import judged
 import pytest
 import xmlschema
 
-from rnndiag.outputs import junit
+from rnndiag.outputs.reports import junit
 from rnndiag.records import Outcome
 
 SCHEMA = Path(__file__).parents[1] / "data/junit/junit-10.xsd"

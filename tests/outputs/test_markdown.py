@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rnndiag.outputs import markdown
+from rnndiag.outputs.reports import markdown
 from rnndiag.records import Advice, Outcome
 
 GOLDEN = Path(__file__).parents[1] / "golden"

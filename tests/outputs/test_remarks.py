@@ -8,8 +8,8 @@ from typing import Any
 import judged
 import pytest
 
-from rnndiag.outputs import github, gitlab, junit, markdown, sarif, table
-from rnndiag.outputs import json as json_output
+from rnndiag.outputs.reports import github, gitlab, junit, markdown, sarif, table
+from rnndiag.outputs.reports import json as json_output
 from rnndiag.records import Outcome, Settings
 
 CONFLICTS = (

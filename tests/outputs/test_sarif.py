@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from rnndiag import rules
-from rnndiag.outputs import sarif
+from rnndiag.outputs.reports import sarif
 from rnndiag.records import Outcome
 from rnndiag.rules import _docs
 from rnndiag.rules.base import HEADINGS

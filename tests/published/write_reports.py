@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag import pipeline
-from rnndiag.outputs import json as output
+from rnndiag.outputs.reports import json as output
 from rnndiag.records import Options
 from tests.published import catalogue
 from tests.published.catalogue import Checkpoint

@@ -22,7 +22,7 @@ from rnndiag import judging, pipeline
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint
 from rnndiag.measurements.gate_activity import GateActivity
 from rnndiag.measurements.timescale import Timescale
-from rnndiag.outputs import json as output
+from rnndiag.outputs.reports import json as output
 from rnndiag.records import (
     Failed,
     Finding,

@@ -12,8 +12,8 @@ from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import is_candidate
 from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.gate_activity import HIGH, LOW, STUCK_SHARE, GateActivity
-from rnndiag.outputs._text import counted, percent
 from rnndiag.records import Array
+from rnndiag.wording import counted, percent
 
 PLACE = 60
 TITLE = "Gate saturation"

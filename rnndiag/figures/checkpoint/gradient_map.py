@@ -12,8 +12,8 @@ from rnndiag.figures._maps import binned, shown_units
 from rnndiag.figures._style import SIGNED, legend_bar, sheet
 from rnndiag.figures._timelines import time_label
 from rnndiag.figures.base import Layer, Picture, Subject
-from rnndiag.outputs._text import counted
 from rnndiag.records import Array
+from rnndiag.wording import counted
 
 PLACE = 20
 TITLE = "Gradient of each unit"

@@ -11,9 +11,9 @@ from rnndiag.figures._profiles import DEEPEST, log10_of, scale
 from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, SKY, VERMILION, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements.gradient_span import GradientSpan
-from rnndiag.outputs._text import counted, number
 from rnndiag.profiles import steps_back
 from rnndiag.records import Array
+from rnndiag.wording import counted, number
 
 PLACE = 10
 TITLE = "Gradient through time"

@@ -11,9 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, SEVERITIES, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.outputs._judged import judgement, summary
-from rnndiag.outputs._text import counted, title
 from rnndiag.records import Finding, Outcome
 from rnndiag.rules.base import FAMILIES
+from rnndiag.wording import counted, title
 
 PLACE = 0
 _MOST_LAYERS = 10

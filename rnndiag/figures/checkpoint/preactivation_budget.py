@@ -9,8 +9,8 @@ import numpy as np
 from rnndiag.figures._style import GRAY, PARTS, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements.preactivation_budget import PreactivationBudget
-from rnndiag.outputs._text import percent
 from rnndiag.records import Array
+from rnndiag.wording import percent
 
 PLACE = 75
 TITLE = "Pre-activation budget"

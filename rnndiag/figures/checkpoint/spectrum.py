@@ -15,8 +15,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rnndiag.figures._style import BLACK, CYCLE, GRAY, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import columns
-from rnndiag.outputs._text import number
 from rnndiag.records import Array, LayerRun
+from rnndiag.wording import number
 
 PLACE = 45
 TITLE = "Spectrum of the recurrent weights"

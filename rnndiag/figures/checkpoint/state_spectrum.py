@@ -13,8 +13,8 @@ from rnndiag.figures._style import BLACK, BLUE, GRAY, ORANGE, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.state_dimension import StateDimension
-from rnndiag.outputs._text import counted, number, percent
 from rnndiag.records import Array
+from rnndiag.wording import counted, number, percent
 
 PLACE = 85
 TITLE = "Spectrum of the states"

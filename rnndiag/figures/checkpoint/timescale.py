@@ -13,8 +13,8 @@ from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import keeping
 from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.timescale import Timescale, timescales
-from rnndiag.outputs._text import counted, number
 from rnndiag.records import Array
+from rnndiag.wording import counted, number
 
 PLACE = 65
 TITLE = "Timescales of the units"

@@ -25,8 +25,8 @@ from rnndiag.measurements.unit_activity import (
     OFF_SHARE,
     UnitActivity,
 )
-from rnndiag.outputs._text import counted, number, percent
 from rnndiag.records import Array, LayerRun
+from rnndiag.wording import counted, number, percent
 
 PLACE = 50
 TITLE = "Activity of units"

@@ -22,8 +22,8 @@ from rnndiag.figures._timelines import (
     time_label,
 )
 from rnndiag.figures.base import Layer, Picture, Subject
-from rnndiag.outputs._text import counted, number
 from rnndiag.records import Array
+from rnndiag.wording import counted, number
 
 PLACE = 30
 TITLE = "Units over time"

@@ -17,8 +17,8 @@ from rnndiag.measurements._gates import bias_of, columns
 from rnndiag.measurements._steps import arrays_of
 from rnndiag.measurements.initial_growth import InitialGrowth
 from rnndiag.measurements.weight_norms import WeightNorms
-from rnndiag.outputs._text import number
 from rnndiag.records import Array, LayerWeights
+from rnndiag.wording import number
 
 PLACE = 42
 TITLE = "Distribution of the weights"

@@ -12,7 +12,7 @@ from rnndiag.figures._style import BLACK, PARTS, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements.initial_growth import InitialGrowth
 from rnndiag.measurements.weight_norms import GateNorms, WeightNorms
-from rnndiag.outputs._text import number
+from rnndiag.wording import number
 
 PLACE = 70
 TITLE = "Weights by gate"

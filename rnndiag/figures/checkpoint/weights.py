@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from rnndiag.figures._maps import binned
 from rnndiag.figures._style import BLACK, SIGNED, YELLOW, legend_bar, note, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
-from rnndiag.outputs._text import number
 from rnndiag.records import Array, LayerWeights
+from rnndiag.wording import number
 
 PLACE = 40
 TITLE = "Weights"

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from rnndiag.comparisons import _words as words
 from rnndiag.figures._style import BLACK, BLUE, GRAY, GREEN, VERMILION, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs._text import title
+from rnndiag.outputs.comparisons import _words as words
 from rnndiag.records import Change, Comparison, LayerPair
+from rnndiag.wording import title
 
 PLACE = 10
 TITLE = "What changed"

@@ -11,8 +11,8 @@ from rnndiag.figures._profiles import log10_of, scale
 from rnndiag.figures._style import BLUE, GRAY, VERMILION, legend, sheet
 from rnndiag.figures.base import Picture
 from rnndiag.measurements.gradient_span import GradientSpan
-from rnndiag.outputs._text import title
 from rnndiag.records import Comparison, LayerPair, LayerReport
+from rnndiag.wording import title
 
 PLACE = 20
 TITLE = "Gradient through time, before and after"

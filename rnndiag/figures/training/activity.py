@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from rnndiag.figures._moments import draw_line, finish, gaps_told
 from rnndiag.figures._style import BLUE, ORANGE, VERMILION, legend, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs._text import percent, title
 from rnndiag.records import Course, LayerCourse
+from rnndiag.wording import percent, title
 
 PLACE = 30
 TITLE = "Dead, extreme and stuck over training"

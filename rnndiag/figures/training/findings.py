@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 
-from rnndiag.courses import _words as words
 from rnndiag.figures._moments import axis_label
 from rnndiag.figures._style import SEVERITIES, legend, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs._text import counted, place
+from rnndiag.outputs.courses import _words as words
 from rnndiag.records import Array, Course, Said
+from rnndiag.wording import counted, place
 
 PLACE = 40
 TITLE = "Findings over training"

@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from rnndiag.courses import _words as words
 from rnndiag.figures._moments import draw_line, finish, gaps_told, mark_findings
 from rnndiag.figures._style import PARTS as COLORS
 from rnndiag.figures._style import legend, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs._text import number, title
+from rnndiag.outputs.courses import _words as words
 from rnndiag.records import PARTS, Array, Course, LayerCourse
+from rnndiag.wording import number, title
 
 PLACE = 10
 TITLE = "Norms over training"

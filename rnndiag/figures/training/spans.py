@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from rnndiag.figures._moments import draw_line, finish, gaps_told, moments
 from rnndiag.figures._style import BLUE, GRAY, PURPLE, legend, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs._text import title
 from rnndiag.records import Course, LayerCourse, Reach
+from rnndiag.wording import title
 
 PLACE = 20
 TITLE = "Gradient span over training"

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._grid import bullet, grid, grouped, printed
-from rnndiag.outputs._text import counted, number, plain
-from rnndiag.plans._words import FRAMEWORKS, asked_by, extent, least, value
+from rnndiag.outputs.plans._words import FRAMEWORKS, asked_by, extent, least, value
 from rnndiag.records.plan import Best, Plan, Step, Unsearched
+from rnndiag.wording import counted, number, plain
 
 _HEADINGS: Mapping[str, str] = {
     "repair": "First repair",

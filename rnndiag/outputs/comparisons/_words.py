@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from rnndiag.outputs._text import number, percent, place, title
 from rnndiag.records import Change, Finding, LayerPair
+from rnndiag.wording import number, percent, place, title
 
 _COUNTS = ("error", "warning")
 """A finding of less is no regression when it appears."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from rnndiag.outputs._text import NOTHING, counted, number, percent, place
 from rnndiag.records import (
     SEVERITIES,
     Course,
@@ -21,6 +20,7 @@ from rnndiag.records import (
     Part,
     Said,
 )
+from rnndiag.wording import NOTHING, counted, number, percent, place
 
 Values: TypeAlias = tuple[float | None, ...]
 _GAPS_SHOWN = 5

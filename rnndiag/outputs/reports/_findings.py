@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._grid import bullet, grid, grouped
-from rnndiag.outputs._head import print_coverage
-from rnndiag.outputs._text import counted, place
+from rnndiag.outputs.reports._head import print_coverage
 from rnndiag.records import SEVERITIES, Finding, Judgement, NotJudged, Report
+from rnndiag.wording import counted, place
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _PLACES = 4

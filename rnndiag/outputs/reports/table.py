@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnndiag.outputs._details import print_details
-from rnndiag.outputs._findings import print_judgement, print_summary
 from rnndiag.outputs._grid import bullet, fact_of, grid, grouped, printed
-from rnndiag.outputs._head import print_coverage, print_head
-from rnndiag.outputs._text import (
+from rnndiag.outputs.reports._details import print_details
+from rnndiag.outputs.reports._findings import print_judgement, print_summary
+from rnndiag.outputs.reports._head import print_coverage, print_head
+from rnndiag.records import Failed, LayerReport, Outcome, Report
+from rnndiag.wording import (
     NOTHING,
     half_life,
     number,
@@ -20,7 +21,6 @@ from rnndiag.outputs._text import (
     sparkline,
     title,
 )
-from rnndiag.records import Failed, LayerReport, Outcome, Report
 
 _PROFILE_AT_LEAST = 10
 _PROFILE_AT_MOST = 60

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from rnndiag.outputs._coverage import array_counts
 from rnndiag.outputs._grid import bullet, grouped
-from rnndiag.outputs._text import byte_count, counted, number, title
+from rnndiag.outputs.reports._coverage import array_counts
 from rnndiag.records import Report
+from rnndiag.wording import byte_count, counted, number, title
 
 
 def print_head(console: Console, report: Report) -> None:
@@ -48,4 +48,6 @@ def print_coverage(console: Console, report: Report) -> None:
         console.print(bullet(f"not analysed: {layer.reason}", "red"))
     isolated = grouped((layer.reason, title(layer)) for layer in layers if layer.reason)
     for reason, titles in isolated.items():
-        console.print(bullet(f"isolated, fed with a stand-in: {', '.join(titles)}: {reason}", "yellow"))
+        console.print(
+            bullet(f"isolated, fed with a stand-in: {', '.join(titles)}: {reason}", "yellow")
+        )

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnndiag.courses import _words as words
 from rnndiag.outputs._grid import bullet, grid, printed
-from rnndiag.outputs._text import bars, counted, place, title
+from rnndiag.outputs.courses import _words as words
 from rnndiag.records import Course, LayerCourse
+from rnndiag.wording import bars, counted, place, title
 
 _SEVERITIES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _CELLS = 24

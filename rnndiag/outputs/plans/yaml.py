@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rnndiag.plans.json import as_data
+from rnndiag.outputs.plans.json import as_data
 from rnndiag.records.plan import Plan
 
 _INDENT = "  "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rnndiag.outputs.json import plain
+from rnndiag.outputs.reports.json import plain
 from rnndiag.records.plan import Plan
 
 

@@ -10,7 +10,6 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from rnndiag.outputs._coverage import array_counts, rows
 from rnndiag.outputs._grid import grouped
 from rnndiag.outputs._judged import (
     Answer,
@@ -22,9 +21,10 @@ from rnndiag.outputs._judged import (
     troubles,
     where,
 )
-from rnndiag.outputs._text import counted
+from rnndiag.outputs.reports._coverage import array_counts, rows
 from rnndiag.printable import one_line, printable
 from rnndiag.records import Finding, Outcome, Report
+from rnndiag.wording import counted
 
 _OPEN = 3
 """Rules whose advice is open; that of the others is a click away."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from rnndiag.outputs._grid import grid
-from rnndiag.outputs._text import counted
 from rnndiag.printable import one_line
 from rnndiag.records import ROLES, Coverage, Direction, Report, Role
+from rnndiag.wording import counted
 
 _GROUPS = 40
 _NAMES = 3

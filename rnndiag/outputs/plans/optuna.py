@@ -10,7 +10,7 @@ import pprint
 import textwrap
 from collections.abc import Iterator
 
-from rnndiag.plans._words import FRAMEWORKS, least
+from rnndiag.outputs.plans._words import FRAMEWORKS, least
 from rnndiag.records.plan import Parameter, Plan, Tied, Value
 
 _WIDTH = 88

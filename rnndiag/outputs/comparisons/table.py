@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnndiag.comparisons import _words as words
 from rnndiag.outputs._grid import bullet, grid, printed
-from rnndiag.outputs._text import counted, place, title
+from rnndiag.outputs.comparisons import _words as words
 from rnndiag.records import Change, Comparison, Finding, LayerPair, Report
+from rnndiag.wording import counted, place, title
 
 _STYLES = {
     "worse": "bold red",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnndiag.courses import _words as words
-from rnndiag.outputs._text import bars, counted, place, title
-from rnndiag.outputs.markdown import code, escaped
+from rnndiag.outputs.courses import _words as words
+from rnndiag.outputs.reports.markdown import code, escaped
 from rnndiag.records import Course, Lasting, LayerCourse
+from rnndiag.wording import bars, counted, place, title
 
 _CELLS = 24
 

@@ -1,4 +1,4 @@
-"""Comparisons as JSON: ``schema_version`` 1, the two reports as `rnndiag.outputs.json` has them."""
+"""Comparisons as JSON: ``schema_version`` 1, with both reports as they are printed alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from rnndiag import __version__
-from rnndiag.outputs.json import plain, report_data
+from rnndiag.outputs.reports.json import plain, report_data
 from rnndiag.records import Comparison, LayerPair, LayerReport
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnndiag.comparisons import _words as words
-from rnndiag.outputs._text import counted, place, title
-from rnndiag.outputs.markdown import code, escaped
+from rnndiag.outputs.comparisons import _words as words
+from rnndiag.outputs.reports.markdown import code, escaped
 from rnndiag.records import Comparison, Finding, LayerPair
+from rnndiag.wording import counted, place, title
 
 _OF_NOTE = ("worse", "better", "changed", "unknown")
 

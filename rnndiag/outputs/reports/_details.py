@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from rnndiag.outputs._coverage import listed
 from rnndiag.outputs._grid import fact_of, grid, grouped
-from rnndiag.outputs._text import NOTHING, half_life, number, percent, plain, ranges, title
+from rnndiag.outputs.reports._coverage import listed
 from rnndiag.records import LayerReport, Report, Skipped
+from rnndiag.wording import NOTHING, half_life, number, percent, plain, ranges, title
 
 
 def print_details(console: Console, report: Report, layers: list[LayerReport]) -> None:

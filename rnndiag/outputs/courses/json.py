@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from rnndiag import __version__
-from rnndiag.outputs.json import plain, report_data
+from rnndiag.outputs.reports.json import plain, report_data
 from rnndiag.records import Course, Lasting, LayerCourse
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rnndiag.outputs import _text
+from rnndiag import wording
 from rnndiag.records import LayerReport
 
 
@@ -32,20 +32,20 @@ def layer(name: str, **fields: object) -> LayerReport:
     ],
 )
 def test_number(value: float | None, text: str) -> None:
-    assert _text.number(value) == text
+    assert wording.number(value) == text
 
 
 @pytest.mark.parametrize(
     ("share", "text"), [(None, "–"), (0.0, "0 %"), (0.001, "<1 %"), (0.375, "38 %"), (1.0, "100 %")]
 )
 def test_percent(share: float | None, text: str) -> None:
-    assert _text.percent(share) == text
+    assert wording.percent(share) == text
 
 
 def test_title_keeps_place_call_and_direction_when_it_is_cut() -> None:
     long = layer("bidirectional_encoder_12", direction="backward", call=1)
-    assert _text.title(long) == "bidirectional_encoder_12#1 ←"
-    cut = _text.title(long, 16)
+    assert wording.title(long) == "bidirectional_encoder_12#1 ←"
+    cut = wording.title(long, 16)
     assert len(cut) == 16
     assert cut.startswith("bid")
     assert cut.endswith("er_12#1 ←")
@@ -55,20 +55,20 @@ def test_title_keeps_place_call_and_direction_when_it_is_cut() -> None:
     ("size", "text"), [(999, "999 bytes"), (2048, "2.0 KB"), (3 << 20, "3.0 MB")]
 )
 def test_byte_count(size: int, text: str) -> None:
-    assert _text.byte_count(size) == text
+    assert wording.byte_count(size) == text
 
 
 def test_sparkline_falls_from_full_to_empty_and_marks_the_span() -> None:
-    within, beyond = _text.sparkline([-0.5 * k for k in range(12)], span=5, width=40)
+    within, beyond = wording.sparkline([-0.5 * k for k in range(12)], span=5, width=40)
     assert within == "█▇▆▅▅┊"
     assert beyond == "▄▃▂▁▁▁▁"
 
 
 def test_sparkline_of_a_censored_span_has_no_mark() -> None:
-    assert _text.sparkline([0.0] * 4, span=4, width=40) == ("████", "")
+    assert wording.sparkline([0.0] * 4, span=4, width=40) == ("████", "")
 
 
 def test_sparkline_fits_its_width_and_shows_a_vanished_gradient_as_empty() -> None:
-    within, beyond = _text.sparkline([0.0] * 50 + [None] * 450, span=50, width=20)
+    within, beyond = wording.sparkline([0.0] * 50 + [None] * 450, span=50, width=20)
     assert len(within + beyond) == 20
     assert set(beyond) == {"▁"}
