@@ -7,7 +7,7 @@ Measuring never judges, and nothing behind `execution` knows torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,7 @@ def _inspect(path: str, options: Options, progress: Progress) -> Diagnosis:
 
     progress("rebuilding the network", 0.05)
     network = _network(checkpoint, options)
+    checkpoint = _as_run(checkpoint, options)
     graph = network.graph
     names = [ref.layer for ref in graph.outputs]
     options = losses.choose(options, checkpoint.training, names)
@@ -75,4 +76,21 @@ def _network(checkpoint: Checkpoint, options: Options) -> Runnable:
         found = live.open_network(checkpoint, options, device)
         if found is not None:
             return found
-    return Network(wiring.wire(checkpoint, options), device)
+    graph = wiring.wire(checkpoint, options)
+    if options.unsafe_load:
+        graph = replace(graph, notes=(_NOTHING_GAINED, *graph.notes))
+    return Network(graph, device)
+
+
+_NOTHING_GAINED = (
+    "--unsafe-load: the file's pickle was run and made no torch.nn.Module, so that the report "
+    "is of the weights, as it is without the option"
+)
+
+
+def _as_run(checkpoint: Checkpoint, options: Options) -> Checkpoint:
+    """Without the notes that say what was not run, where it was."""
+    if not options.unsafe_load:
+        return checkpoint
+    kept = tuple(note for note in checkpoint.notes if note not in checkpoint.unrun)
+    return replace(checkpoint, notes=kept)

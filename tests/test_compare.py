@@ -12,7 +12,7 @@ from rnndiag import comparing, judging
 from rnndiag.errors import BadOption
 from rnndiag.measurements.unit_activity import UnitActivity
 from rnndiag.outputs.comparisons import _words as words
-from rnndiag.records import Change, Comparison, LayerReport, Policy, Report
+from rnndiag.records import Change, Comparison, LayerReport, Policy, Report, Skipped
 
 
 def units(**changes: Any) -> UnitActivity:
@@ -179,3 +179,22 @@ def test_probes_that_differ_are_told() -> None:
     longer = replace(second, probe=replace(second.probe, timesteps=77))
     assert any("the probes differ" in note for note in comparing.of_reports(first, longer).notes)
     assert not any("differ" in note for note in comparing.of_reports(first, second).notes)
+
+
+def test_what_only_one_file_can_tell_is_no_change() -> None:
+    """A rule that had nothing to go by in the other file has not changed its mind."""
+    told = layer(id="a", measurements={"gradient_span": span(span=3)})
+    silent = layer(id="a", measurements={"gradient_span": Skipped(reason="not followed")})
+    found = comparing.of_reports(judged(told), judged(silent))
+    assert "RNN101" in {own.rule for own in found.no_longer_told}
+    assert "RNN101" not in {own.rule for own in found.gone}
+    back = comparing.of_reports(judged(silent), judged(told))
+    assert "RNN101" in {own.rule for own in back.first_told}
+    assert not any("RNN101" in sentence for sentence in back.regressions)
+
+
+def test_nothing_compared_is_no_good_news() -> None:
+    lost = layer(analysed=False, reason="of an unknown class", measurements={})
+    found = comparing.of_reports(judged(layer()), judged(lost, exit_code=3))
+    assert words.verdict(found) == ("nothing compared: AFTER without a recurrent layer to analyse")
+    assert found.gone == ()

@@ -56,6 +56,7 @@ def read(path: Path) -> Checkpoint:
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
         notes=(*_lightning_note(loaded.content), *loaded.notes),
+        unrun=loaded.notes,
     )
     return checkpoint(source, loaded.content)
 

@@ -67,16 +67,18 @@ def of_reports(
             "`rnndiag inspect` lists the layers of each",
         )
     pairs = tuple(_changes.pair(*own, quantities) for own in matched)
-    appeared, gone = _found.findings(before, after, pairs)
-    regressions = (*words.worse(pairs), *words.new(appeared))
+    found = _found.findings(before, after, pairs)
+    regressions = (*words.worse(pairs), *words.new(found.appeared))
     return Comparison(
         before=before,
         after=after,
         pairs=pairs,
         only_before=only_before,
         only_after=only_after,
-        appeared=appeared,
-        gone=gone,
+        appeared=found.appeared,
+        gone=found.gone,
+        first_told=found.first_told,
+        no_longer_told=found.no_longer_told,
         regressions=tuple(regressions),
         notes=tuple(_notes(before, after, pairs)),
         exit_code=NOTHING_ANALYSED if nothing else REGRESSION if fail and regressions else 0,

@@ -1,34 +1,66 @@
-"""Which findings appeared from one report to the other, and which are gone."""
+"""Which findings appeared from one report to the other, are gone, or cannot be told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from rnndiag.records import Finding, LayerPair, LayerReport, Report
+from rnndiag.records import Finding, LayerPair, LayerReport, NotJudged, Passed, Report
+
+Place = tuple[str | None, str | None, int]
+Key = tuple[str, Place]
+"""A rule and where it was asked, by the names of the second report."""
 
 
-def findings(
-    before: Report, after: Report, pairs: Sequence[LayerPair]
-) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Those that appeared and those that are gone; of layers without a match all."""
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The findings that only one of two reports has."""
+
+    appeared: tuple[Finding, ...]
+    gone: tuple[Finding, ...]
+    first_told: tuple[Finding, ...]
+    """Of the second alone; in the first the rule had nothing to go by."""
+    no_longer_told: tuple[Finding, ...]
+    """Of the first alone; in the second the rule has nothing to go by, or the layer is gone."""
+
+
+def findings(before: Report, after: Report, pairs: Sequence[LayerPair]) -> Found:
+    """What each report alone has found, by whether the other could have found it, too."""
     renamed = {_key(pair.before): _key(pair.after) for pair in pairs}
-    first = {_of(found, renamed): found for found in _all(before)}
-    second = {_of(found, {}): found for found in _all(after)}
-    appeared = tuple(found for key, found in second.items() if key not in first)
-    return appeared, tuple(found for key, found in first.items() if key not in second)
+    first = {_of(found, renamed): found for found in _findings(before)}
+    second = {_of(found, {}): found for found in _findings(after)}
+    new = {key: found for key, found in second.items() if key not in first}
+    old = {key: found for key, found in first.items() if key not in second}
+    mute = {_of(own, renamed) for own in _unasked(before)}
+    told = {_of(own, {}) for own in _answers(after)}
+    return Found(
+        appeared=_only(new, lambda key: key not in mute),
+        gone=_only(old, lambda key: key in told),
+        first_told=_only(new, lambda key: key in mute),
+        no_longer_told=_only(old, lambda key: key not in told),
+    )
 
 
-def _all(report: Report) -> tuple[Finding, ...]:
+def _only(found: Mapping[Key, Finding], wanted: Callable[[Key], bool]) -> tuple[Finding, ...]:
+    return tuple(own for key, own in found.items() if wanted(key))
+
+
+def _findings(report: Report) -> tuple[Finding, ...]:
     return report.judgement.findings if report.judgement else ()
 
 
-Place = tuple[str | None, str | None, int]
+def _unasked(report: Report) -> tuple[NotJudged, ...]:
+    return report.judgement.skipped if report.judgement else ()
+
+
+def _answers(report: Report) -> Iterable[Passed]:
+    return report.judgement.passed if report.judgement else ()
 
 
 def _key(layer: LayerReport) -> Place:
     return layer.id, layer.direction, layer.call
 
 
-def _of(found: Finding, renamed: Mapping[Place, Place]) -> tuple[str, Place]:
-    own: Place = (found.layer, found.direction, found.call)
-    return found.rule, renamed.get(own, own)
+def _of(own: Finding | NotJudged | Passed, renamed: Mapping[Place, Place]) -> Key:
+    place: Place = (own.layer, own.direction, own.call)
+    return own.rule, renamed.get(place, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -9,12 +10,14 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 WIDTH = 6.4
 """Inches. With letters of 11 points a page as narrow as a phone still shows them legibly."""
 DPI = 150
+_MANY_DECADES = 3.0
 _TITLE = 60
 """Letters of a title that fit beside each other."""
 
@@ -98,6 +101,27 @@ def legend(figure: Figure, *axes: Axes, columns: int = 3) -> None:
     """What the lines of the `axes` are, under the whole figure: there it covers nothing."""
     named = [pair for own in axes for pair in zip(*own.get_legend_handles_labels(), strict=True)]
     figure.legend(*zip(*named, strict=True), loc="outside lower left", ncols=columns)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Ticks as plain characters: matplotlib's formulas are off, as names may look like them."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def log_ticks(axis: Axis) -> None:
+    """A handful of ticks on a logarithmic axis, be it one decade or fifty."""
+    low, high = axis.get_view_interval()
+    decades = math.log10(high) - math.log10(low) if 0 < low < high else 1.0
+    axis.set_major_locator(LogLocator(subs=_subs(decades)))
+    axis.set_minor_locator(NullLocator())
+    plain_numbers(axis)
+
+
+def _subs(decades: float) -> tuple[float, ...]:
+    """Where numbers stand within a decade."""
+    if decades > _MANY_DECADES:
+        return (1.0,)
+    return (1.0, 2.0, 5.0) if decades > 1 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 
 
 def legend_bar(figure: Figure, image: Any, axes: Any, label: str, **more: Any) -> None:

@@ -186,14 +186,11 @@ class Recurrent(Layer):
         if self.shows_state:
             first = sequences[-1 if self.last_cell_first else 0]
             return torch.where(real, h, first) if first.shape == h.shape else h
-        if not self.zero_output_for_mask:
-            # Before the first real step Keras emits zeros, not the initial state.
-            shown = real.cumsum(0) > 0
-        elif self.unrolled:
-            # Keras goes by the mask as it came, also where the output runs backwards.
-            shown = self._turn(real)
-        else:
-            shown = real
+        # Before the first real step Keras emits zeros, not the initial state.
+        shown = real.cumsum(0) > 0
+        if self.zero_output_for_mask:
+            # Unrolled, Keras goes by the mask as it came, also where it runs backwards.
+            shown = shown & (self._turn(real) if self.unrolled else real)
         return torch.where(shown, h, 0.0)
 
     def _doubt(self) -> str | None:

@@ -35,7 +35,7 @@ def network(checkpoint: Checkpoint) -> nn.Module | None:
             content = unpickling.load(path)
     except BadOption as error:
         if _is_missing(error.__cause__):
-            hint = f"{_MISSING}; {error.hint}"
+            hint = f"{_OF_SCRIPT if '__main__' in str(error.__cause__) else _MISSING}; {error.hint}"
             raise BadOption(error.message, hint) from error.__cause__
         raise
     return next(_networks(content, 0), None)
@@ -50,6 +50,10 @@ def _is_missing(error: BaseException | None) -> bool:
 _MISSING = (
     "start rnndiag where the file's classes can be imported, or give the network by "
     "--model package.module:factory"
+)
+_OF_SCRIPT = (
+    "its class was in the script that saved it, which is not running: give the network by "
+    "--model path/to/script.py:factory"
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rnndiag.outputs.comparisons import _words as words
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import Comparison, LayerPair, LayerReport
-from rnndiag.wording import counted, title
+from rnndiag.wording import title
 
 
 def page(
@@ -21,11 +21,10 @@ def page(
     `broken` says which figures could not be drawn.
     """
     before, after = (own.checkpoint.path for own in (comparison.before, comparison.after))
-    worse = comparison.regressions
     return Page(
         title=f"{Path(before).name} → {Path(after).name}",
         about=(f"before: {before}", f"after: {after}"),
-        verdict=counted(len(worse), "regression") if worse else "no regression",
+        verdict=words.verdict(comparison),
         sections=tuple(_sections(comparison, shown, broken)),
     )
 
@@ -38,12 +37,8 @@ def _sections(
     for pair in comparison.pairs:
         pictures = tuple(own for layer, own in shown if layer is pair.after)
         yield Section(title=_name(pair), tables=(_table(pair),), pictures=pictures)
-    for heading, findings in (
-        ("Findings that appeared", comparison.appeared),
-        ("Findings that are gone", comparison.gone),
-    ):
-        if findings:
-            yield Section(title=heading, findings=findings)
+    for heading, findings in words.by_fate(comparison):
+        yield Section(title=heading, findings=findings)
     remarks = (*_alone(comparison), *comparison.notes, *broken)
     if remarks:
         yield Section(title="To keep in mind", points=remarks)

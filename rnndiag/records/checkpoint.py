@@ -125,6 +125,8 @@ class Checkpoint:
     content: KerasModel | StateDict
     training: tuple[TrainingFact, ...] = ()
     notes: tuple[str, ...] = ()
+    unrun: tuple[str, ...] = ()
+    """Those of the notes that hold as long as nothing has run the file's pickle."""
     updates: Mapping[str, ParameterUpdate] = field(default_factory=dict)
     """By the name of the array in the file; computed when they are asked for."""
     why_no_updates: str = NO_OPTIMIZER

@@ -54,9 +54,14 @@ class Comparison:
     only_before: tuple[LayerReport, ...] = ()
     only_after: tuple[LayerReport, ...] = ()
     appeared: tuple[Finding, ...] = ()
-    """Findings of the second that the first has not at the layer that answers to it."""
+    """Findings of the second that the first has not at the layer that answers to it, though it
+    could have."""
     gone: tuple[Finding, ...] = ()
-    """Findings of the first that the second has not."""
+    """Findings of the first whose rules the second passes."""
+    first_told: tuple[Finding, ...] = ()
+    """Findings of the second whose rules had nothing to go by in the first: no news of a change."""
+    no_longer_told: tuple[Finding, ...] = ()
+    """Findings of the first whose rules have nothing to go by in the second."""
     regressions: tuple[str, ...] = ()
     """What got worse, in a sentence each."""
     notes: tuple[str, ...] = ()

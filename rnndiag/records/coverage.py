@@ -7,13 +7,15 @@ from typing import Literal
 
 from rnndiag.records.common import Direction, Shape
 
-Role = Literal["analysed", "surrounding", "optimizer", "bookkeeping", "not_analysed"]
+Role = Literal["analysed", "surrounding", "optimizer", "copied", "bookkeeping", "not_analysed"]
 """Of a recurrent layer that was analysed; of another layer; of the training, what moves the
-weights and further copies of them; counters, random states and the like; or of nothing known."""
+weights; further copies of them, averages too; counters, random states and the like; or of nothing
+known."""
 ROLES: tuple[Role, ...] = (
     "analysed",
     "surrounding",
     "optimizer",
+    "copied",
     "bookkeeping",
     "not_analysed",
 )

@@ -24,7 +24,8 @@ def named(configs: Sequence[Config], stored: Sequence[str] = ()) -> list[tuple[s
     pairs = []
     for place, config in enumerate(configs):
         own = config["config"]
-        name = (own.get("name") if isinstance(own, Mapping) else None) or config.get("name")
+        # Other layers refer to the outer one; a TensorFlow operation has its own inside.
+        name = config.get("name") or (own.get("name") if isinstance(own, Mapping) else None)
         made_up = stored[place] if in_place else f"{config['class_name'].lower()}_{place}"
         pairs.append((str(name or made_up), config))
     return pairs

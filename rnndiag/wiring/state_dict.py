@@ -96,10 +96,8 @@ def _nothing(tensors: Sequence[str]) -> str:
 def _assumed(maker: SpecMaker, chain: Sequence[Unit]) -> Graph:
     """The whole network as one line."""
     row = " → ".join(maker.labels[unit.path] for unit in chain)
-    told = (
-        f"assumed wiring: {_INPUT} → {row}; activations and pooling between them "
-        "leave no trace in a state dict"
-    )
+    where = "stand in its forward, which is code" if maker.told else "leave no trace in a state dict"
+    told = f"assumed wiring: {_INPUT} → {row}; activations and pooling between them {where}"
     layers = [spec for unit in chain for spec in maker.unit(unit)]
     return replace(_in_line(maker, chain[0], layers), wiring="assumed", notes=(told,))
 

@@ -180,6 +180,31 @@ def test_in_keras_3_only_the_outputs_do() -> None:
     assert outputs == (ref("sum"), ref("tower", 0))
 
 
+@pytest.mark.parametrize(
+    ("taken", "given", "wanted"),
+    [
+        ([1], [], [0]),
+        ([1, 2], [], [0, 1]),
+        ([2, 0], [], [1, 0]),
+        ([1], [1], [0]),
+        ([1], [0], [1]),
+        ([0, 1], [], [0, 1]),
+    ],
+)
+def test_keras_3_0_counts_the_calls_of_other_models(
+    taken: list[int], given: list[int], wanted: list[int]
+) -> None:
+    """By calls; its outputs are counted without them."""
+    made = [Call(layer="it", index=k, inputs=(ref("x"),)) for k in range(len({*taken, *given}))]
+    if taken == given:
+        made.append(Call(layer="it", index=1, inputs=(ref("x"),)))
+    users = [Call(layer=f"user{k}", inputs=(ref("it", k),)) for k in taken]
+    outputs = tuple(ref("it", k) for k in given)
+    moved, shown = from_zero([*made, *users], outputs, [], keras3=True)
+    assert [call.inputs[0].call for call in moved[len(made) :]] == wanted
+    assert shown == outputs
+
+
 def test_states_and_masks_are_counted_too() -> None:
     call = Call(
         layer="rnn",

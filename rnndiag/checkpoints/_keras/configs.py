@@ -37,7 +37,7 @@ def own_of(layer: Config) -> Config:
 
 def name_of(layer: Config, place: int) -> str:
     """A layer's name, made up for the few that have none."""
-    name = own_of(layer).get("name") or layer.get("name")
+    name = layer.get("name") or own_of(layer).get("name")
     return str(name or f"{kind_of(layer).lower()}_{place}")
 
 

@@ -81,8 +81,10 @@ def fits(config: Config, layers: Collection[str]) -> bool:
     inner = config["config"]
     configs = inner.get("layers", []) if isinstance(inner, Mapping) else inner
     try:
-        names = {layer["config"]["name"]: layer["class_name"] for layer in configs}
-    except (KeyError, TypeError):
+        names = {
+            layer.get("name") or layer["config"]["name"]: layer["class_name"] for layer in configs
+        }
+    except (AttributeError, KeyError, TypeError):
         return False
     inputs = {name for name, kind in names.items() if kind == "InputLayer"}
     return set(names) - inputs <= set(layers) <= set(names)

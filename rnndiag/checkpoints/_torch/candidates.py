@@ -18,10 +18,11 @@ from rnndiag.records import TorchModule
 
 TRAINING = re.compile(r"optim|sched|callbacks?$|^loops$|(^|_)opt(_|$)", re.IGNORECASE)
 """Keys of what belongs to the training; its buffers have the weights' shapes."""
-COPY = re.compile(
-    r"(^|[_.])(ema|swa|avg|averaged?|shadow|best|teacher|target)([_.]|$)", re.IGNORECASE
-)
-"""Keys of further copies of the weights beside those that were trained."""
+_AVERAGES = "ema|swa|avg|averaged?|shadow"
+AVERAGE = re.compile(rf"(^|[_.])({_AVERAGES})([_.]|$)", re.IGNORECASE)
+"""Keys of averages of the weights over the training."""
+COPY = re.compile(rf"(^|[_.])({_AVERAGES}|best|teacher|target)([_.]|$)", re.IGNORECASE)
+"""Keys of further copies of the weights beside those that were trained, averages among them."""
 _CONTAINERS = ("model", "model_state", "model_state_dict", "net", "network", "state_dict")
 _AVERAGED = "n_averaged"
 """What torch.optim.swa_utils.AveragedModel counts, beside the weights in ``module``."""
@@ -59,7 +60,9 @@ class Candidate:
         return self.averaged or bool(COPY.search(self.path))
 
     def repeats(self, other: Candidate) -> bool:
-        """Whether this is another copy of the same network's weights."""
+        """Whether this is another copy of the same network's weights, or those once more."""
+        if self.tensors and all(self.tensors.get(name) is t for name, t in other.tensors.items()):
+            return len(self.tensors) == len(other.tensors)
         alike = _shapes(self.tensors) == _shapes(other.tensors)
         containers = all(c.keys and c.keys[-1] in _CONTAINERS for c in (self, other))
         return alike and (containers or self.is_copy)
@@ -67,27 +70,28 @@ class Candidate:
 
 def find(content: Any) -> list[Candidate]:
     """Every mapping of tensors within a file, none of which belongs to an optimizer."""
-    return list(_candidates(content, (), set()))
+    return list(_candidates(content, (), Counter()))
 
 
-def _candidates(value: Any, keys: tuple[str, ...], seen: set[int]) -> Iterator[Candidate]:
-    """Those within `value`.
+def _candidates(value: Any, keys: tuple[str, ...], seen: Counter[int]) -> Iterator[Candidate]:
+    """Those within `value`; what stands in a second place, there once more.
 
-    `seen` has the id of each container that was looked into: a pickle may hold one in itself,
-    or in many places.
+    `seen` counts the containers that were looked into, by their ids: a pickle may hold one in
+    itself, or in a million places.
     """
     if len(keys) > _DEEPEST or (isinstance(value, Mapping) and "param_groups" in value):
         return
-    if not isinstance(value, (Mapping, list, tuple)) or id(value) in seen:
+    if not isinstance(value, (Mapping, list, tuple)) or seen[id(value)] > 1:
         return
-    seen.add(id(value))
+    seen[id(value)] += 1
     if isinstance(value, StandIn) and is_module(value):
         yield from _of_module(value, keys)
         return
     children = _children(value)
     yield from _of_children(children, keys, named=isinstance(value, Mapping))
     for name, item in children.items():
-        if not TRAINING.search(name):
+        # Of what is here a second time, all that is within it was found the first time.
+        if seen[id(value)] == 1 and not TRAINING.search(name):
             yield from _candidates(item, (*keys, name), seen)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from rnndiag.checkpoints._pickles.objects import StandIn
-from rnndiag.checkpoints._torch.candidates import COPY, TRAINING
-from rnndiag.checkpoints._torch.state import Model
+from rnndiag.checkpoints._torch.candidates import AVERAGE, COPY, TRAINING
+from rnndiag.checkpoints._torch.state import COPIED, Model
 from rnndiag.records import Role, StoredArray
 
 _OPTIMIZER = re.compile(r"optim|(^|_)opt(_|$)", re.IGNORECASE)
@@ -20,6 +20,7 @@ _SILENT = ("_parameters", "_buffers", "_modules")
 _SHOWN = 20
 """Parts of a name; a pickle may nest as deep as it likes."""
 _LONGEST = 200
+_AVERAGED = "a copy: averaged weights"
 _NUMPY = "multiarray._reconstruct"
 _Path = tuple[Any, ...]
 """A key and the path before it, so that deep ones share their parts."""
@@ -73,6 +74,9 @@ def _tensor(place: _Place, model: Model, names: Mapping[int, str]) -> StoredArra
     if parameter is not None:
         return StoredArray(name=name or parameter, shape=shape, parameter=parameter)
     reason = model.left_out.get(id(tensor))
+    if place.role == "copied" or reason == COPIED:
+        told = _AVERAGED if AVERAGE.search(name) else reason or COPIED
+        return StoredArray(name=name, shape=shape, role="copied", reason=told)
     if place.role is not None:
         return StoredArray(name=name, shape=shape, role=place.role, reason=reason)
     if not tensor.is_floating_point():
@@ -119,8 +123,10 @@ def _role(key: Any) -> Role | None:
     """What a key says of all that stands below it."""
     if not isinstance(key, str) or len(key) > _LONGEST:
         return None
-    if _OPTIMIZER.search(key) or COPY.search(key):
+    if _OPTIMIZER.search(key):
         return "optimizer"
+    if COPY.search(key):
+        return "copied"
     return "bookkeeping" if TRAINING.search(key) else None
 
 

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnndiag.checkpoints._pickles import commands
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, HugePickle, shown
 from rnndiag.checkpoints._torch import legacy
 from rnndiag.checkpoints._torch.rebuild import Tensors, is_inert
 from rnndiag.checkpoints._torch.zip import TorchArchive
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
-
-_SHOWN = 4
-"""Classes that a note names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +28,15 @@ class Loaded:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That they were not, where there are some; torch's own classes come last."""
-        names = sorted(self.not_loaded, key=lambda name: name.startswith(("torch.", "__torch__.")))
-        if not names:
-            return ()
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        told = ", ".join(map(shown, names[:_SHOWN]))
-        return (f"the file holds objects of classes that were not loaded: {told}{more}",)
+        """That they were not, and what they would have run; torch's own classes come last."""
+        warning = commands.warning(self.not_loaded, self.named)
+        classes = (name for name in self.not_loaded if not commands.is_command(name))
+        names = sorted(classes, key=lambda name: name.startswith(("torch.", "__torch__.")))
+        told = commands.listed([shown(name) for name in names])
+        return (
+            *([warning] if warning else []),
+            *([f"the file holds objects of classes that were not loaded: {told}"] if told else []),
+        )
 
 
 def load(path: Path, *, zipped: bool) -> Loaded:

@@ -26,6 +26,8 @@ class Source:
     sha256: str
     notes: tuple[str, ...] = ()
     """What reading it told, before what is told of the model."""
+    unrun: tuple[str, ...] = ()
+    """As `Checkpoint.unrun`."""
 
 
 def checkpoint(source: Source, content: Any) -> Checkpoint:
@@ -45,6 +47,7 @@ def checkpoint(source: Source, content: Any) -> Checkpoint:
         content=state_dict(model),
         training=(*facts_of(lambda: _told(content)), *known.facts),
         notes=(*source.notes, *model.notes, *known.notes),
+        unrun=source.unrun,
         updates=known.updates,
         why_no_updates=known.why_no_updates,
         stored=listing.stored(content, model),

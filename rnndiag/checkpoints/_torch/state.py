@@ -16,7 +16,8 @@ from rnndiag.checkpoints._torch.tensors import aligned, lazy_state_dict
 from rnndiag.errors import UnsupportedCheckpoint
 from rnndiag.records import StateDict, TorchModule
 
-_COPIED = "a further copy of the network's weights"
+COPIED = "a further copy of the network's weights"
+"""Why tensors are left out."""
 _NOT_RECURRENT = "of a network without recurrent layers"
 _SHOWN = 8
 """Keys that a message names."""
@@ -84,7 +85,7 @@ def _left_out(
     for other in found:
         if not any(other is one for one in chosen):
             copied = any(other is one for one in copies)
-            why = _COPIED if copied else _NOT_RECURRENT
+            why = COPIED if copied else _NOT_RECURRENT
             told.update(dict.fromkeys(map(id, other.tensors.values()), why))
     return told
 

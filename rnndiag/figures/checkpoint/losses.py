@@ -7,9 +7,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from rnndiag.figures._style import BLACK, BLUE, GRAY, VERMILION, legend, sheet
+from rnndiag.figures._style import (
+    BLACK,
+    BLUE,
+    GRAY,
+    VERMILION,
+    legend,
+    log_ticks,
+    plain_numbers,
+    sheet,
+)
 from rnndiag.figures.base import Picture, Subject
 from rnndiag.records import Array, History
 
@@ -81,11 +90,9 @@ def _scale(axes: Axes, losses: Array, axis: str) -> None:
     known = losses[np.isfinite(losses)]
     if known.min() > 0 and known.max() / known.min() >= _DECADE:
         axes.set_yscale("log")
-        few = known.max() / known.min() < _DECADE**3
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        log_ticks(axes.yaxis)
+    plain_numbers(axes.yaxis)
+    plain_numbers(axes.xaxis)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.set_xlabel(axis)
     axes.set_ylabel("loss")

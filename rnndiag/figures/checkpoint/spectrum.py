@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from rnndiag.figures._style import BLACK, CYCLE, GRAY, legend, sheet
+from rnndiag.figures._style import BLACK, CYCLE, GRAY, legend, log_ticks, plain_numbers, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import columns
 from rnndiag.records import Array, LayerRun
@@ -25,6 +25,8 @@ TITLE = "Spectrum of the recurrent weights"
 _MOST_EIGENVALUES = 512
 _MOST_SINGULAR = 1024
 _MOST_OF_ONE_GATE = 2048
+_OUTSIDE = 1 + 1e-4
+"""|λ| of a rotation is 1, and rounding puts half of them beyond it."""
 _SPREAD = 100.0
 """Largest over median singular value from which their axis is logarithmic."""
 _LEAST, _LARGEST = 1e-250, 1e250
@@ -131,11 +133,11 @@ def _singular(axes: Axes, blocks: Sequence[Block]) -> None:
     if _wide(blocks):
         axes.set_yscale("log")
         axes.set_ylim(bottom=_bottom(blocks))
+        log_ticks(axes.yaxis)
     else:
         axes.set_ylim(bottom=0)
     axes.axhline(1, color=GRAY, lw=1, ls="--", label="σ = 1")
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_major_formatter(plain)
+    plain_numbers(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.set_xlabel("rank")
     axes.set_ylabel("singular value σ")
@@ -168,13 +170,13 @@ def _eigenvalues(axes: Axes, block: Block, end: float) -> None:
         color=block.color,
         mew=0,
     )
-    outside = int((np.abs(values) > 1).sum())
+    outside = int((np.abs(values) > _OUTSIDE).sum())
     axes.set_title(f"{block.gate}: {outside} of {count} outside")
     axes.set(xlim=(-end, end), ylim=(-end, end), aspect="equal")
     axes.set(xlabel="Re λ", ylabel="Im λ")
     for own in (axes.xaxis, axes.yaxis):
         own.set_major_locator(MaxNLocator(nbins=5, symmetric=True))
-        own.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        plain_numbers(own)
 
 
 # ---------------------------------------------------------------- what is said
@@ -239,5 +241,5 @@ def _numbers(block: Block) -> str:
     told = f"largest σ {number(block.singular[0])}, median {number(median)}"
     if block.eigenvalues is None:
         return told
-    outside = int((np.abs(block.eigenvalues) > 1).sum())
+    outside = int((np.abs(block.eigenvalues) > _OUTSIDE).sum())
     return f"{told}, spectral radius {number(block.radius)}, {outside} outside the unit circle"

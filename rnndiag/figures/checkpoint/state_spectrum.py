@@ -7,9 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from rnndiag.figures._style import BLACK, BLUE, GRAY, ORANGE, legend, sheet
+from rnndiag.figures._style import (
+    BLACK,
+    BLUE,
+    GRAY,
+    ORANGE,
+    legend,
+    log_ticks,
+    plain_numbers,
+    sheet,
+)
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.state_dimension import StateDimension
@@ -92,9 +100,8 @@ def _drawn(
     above.plot(1, units[0], "D", ms=8, mfc="none", mec=BLACK, ls="none", label=top)
     if len(units) > _CROWDED:
         below.set_xscale("log")
-        below.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        below.xaxis.set_minor_locator(NullLocator())
-    below.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        log_ticks(below.xaxis)
+    plain_numbers(below.xaxis)
     below.set_xlabel("directions and units, the largest first")
     legend(figure, above, columns=2)
     return figure
@@ -117,7 +124,7 @@ def _scale(axes: Axes, directions: Array, units: Array) -> None:
     lowest = min(directions.min(), units.min(), 0.1)
     axes.set_yscale("log")
     axes.set_ylim(max(lowest, _SMALLEST) / 2, 2)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    log_ticks(axes.yaxis)
     axes.set_ylabel("share")
 
 

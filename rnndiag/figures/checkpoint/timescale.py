@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
 
-from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, legend, sheet
+from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, legend, log_ticks, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import keeping
 from rnndiag.measurements._steps import by_unit
@@ -45,7 +44,7 @@ def _picture(layer: Layer, fact: Timescale, lag: int | None) -> Picture:
     if lag is not None:
         axes.axvline(lag, color=PURPLE, ls="-.", label=f"lag of the task {lag}")
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    log_ticks(axes.xaxis)
     axes.set_xlabel("timescale τ in timesteps")
     axes.set_ylabel("share of units up to τ")
     legend(figure, axes)

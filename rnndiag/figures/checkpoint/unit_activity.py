@@ -9,10 +9,21 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from rnndiag.figures._maps import shown_units
-from rnndiag.figures._style import BLUE, GRAY, ORANGE, PURPLE, SKY, VERMILION, legend, note, sheet
+from rnndiag.figures._style import (
+    BLUE,
+    GRAY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    legend,
+    log_ticks,
+    note,
+    sheet,
+)
 from rnndiag.figures._timelines import mean_sizes
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import is_projected
@@ -124,7 +135,7 @@ def _sizes(axes: Axes, units: _Units) -> None:
         axes.axhline(DORMANT_LEVEL, color=GRAY, ls=":", label=still)
     _marks(axes, ranks, units)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    log_ticks(axes.yaxis)
     axes.set_ylabel("size of h")
 
 

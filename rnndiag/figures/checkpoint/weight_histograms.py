@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rnndiag.figures._starts import starts
-from rnndiag.figures._style import BLACK, PARTS, legend, sheet
+from rnndiag.figures._style import BLACK, PARTS, legend, plain_numbers, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import bias_of, columns
 from rnndiag.measurements._steps import arrays_of
@@ -195,7 +195,7 @@ def _lines(axes: Axes, rms: float, color: str, label: str) -> None:
 def _axes(axes: Axes, scale: _Scale) -> None:
     axes.set_xlim(-1.03 * scale.end, 1.03 * scale.end)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, symmetric=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    plain_numbers(axes.xaxis)
     if scale.log:
         axes.set_yscale("log")
         axes.minorticks_off()

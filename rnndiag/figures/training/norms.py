@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from rnndiag.figures._moments import draw_line, finish, gaps_told, mark_findings
 from rnndiag.figures._style import PARTS as COLORS
-from rnndiag.figures._style import legend, sheet
+from rnndiag.figures._style import legend, log_ticks, sheet
 from rnndiag.figures.base import Picture
 from rnndiag.outputs.courses import _words as words
 from rnndiag.records import PARTS, Array, Course, LayerCourse
@@ -21,7 +20,6 @@ TITLE = "Norms over training"
 _SYMBOLS: Mapping[str, str] = {"kernel": "‖K‖", "recurrent": "‖R‖", "bias": "‖b‖"}
 _LEAST_RANGE = 3.0
 """Times that the axis spans at least: a change of some percent should not fill the picture."""
-_MANY_DECADES = 4.0
 _FARTHEST = 200.0
 """Decades around 1 beyond which the axis does not follow; float32 ends at 38."""
 
@@ -77,18 +75,8 @@ def _scale(axes: Axes, drawn: Array) -> None:
     # In this order: a log axis that fits itself to its data overflows where these are extreme.
     axes.set_ylim(10**low, 10**high)
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=_ticks(high - low)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    # matplotlib writes powers of ten as formulas, which names may not be taken for.
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    log_ticks(axes.yaxis)
     axes.set_ylabel("Frobenius norm")
-
-
-def _ticks(decades: float) -> tuple[float, ...]:
-    """Where numbers stand within a decade, so that a handful is to be seen."""
-    if decades > _MANY_DECADES:
-        return (1.0,)
-    return (1.0, 2.0, 5.0) if decades > 1 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 
 
 def _alt(own: LayerCourse, marked: list[str]) -> str:

@@ -5,12 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from rnndiag.records import Change, Finding, LayerPair
-from rnndiag.wording import number, percent, place, title
+from rnndiag.records import Change, Comparison, Finding, LayerPair
+from rnndiag.wording import counted, number, percent, place, title
 
 _COUNTS = ("error", "warning")
 """A finding of less is no regression when it appears."""
 _LARGEST_WHOLE = 1e6
+
+
+def verdict(comparison: Comparison) -> str:
+    """What it comes to, in a line."""
+    if not comparison.pairs:
+        told = zip((comparison.before, comparison.after), ("BEFORE", "AFTER"), strict=True)
+        empty = [name for own, name in told if not any(layer.analysed for layer in own.layers)]
+        return f"nothing compared: {' and '.join(empty)} without a recurrent layer to analyse"
+    count = len(comparison.regressions)
+    return counted(count, "regression") if count else "no regression"
+
+
+def by_fate(comparison: Comparison) -> Iterator[tuple[str, tuple[Finding, ...]]]:
+    """The findings that only one of the two has, under their headings; none without any."""
+    fates = {
+        "Findings that appeared": comparison.appeared,
+        "Findings that are gone": comparison.gone,
+        "Findings that the first file could not tell": comparison.first_told,
+        "Findings that the second file cannot tell": comparison.no_longer_told,
+    }
+    yield from ((heading, findings) for heading, findings in fates.items() if findings)
 
 
 def worse(pairs: Sequence[LayerPair]) -> Iterator[str]:

@@ -26,6 +26,8 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         "only_after": [_name(layer) for layer in comparison.only_after],
         "appeared": plain(comparison.appeared),
         "gone": plain(comparison.gone),
+        "first_told": plain(comparison.first_told),
+        "no_longer_told": plain(comparison.no_longer_told),
         "regressions": list(comparison.regressions),
         "notes": list(comparison.notes),
         "before": report_data(comparison.before),

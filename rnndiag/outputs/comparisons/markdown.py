@@ -7,22 +7,21 @@ from collections.abc import Iterator, Sequence
 from rnndiag.outputs.comparisons import _words as words
 from rnndiag.outputs.reports.markdown import code, escaped
 from rnndiag.records import Comparison, Finding, LayerPair
-from rnndiag.wording import counted, place, title
+from rnndiag.wording import place, title
 
 _OF_NOTE = ("worse", "better", "changed", "unknown")
 
 
 def render(comparison: Comparison, *, width: int, color: bool, verbose: bool) -> str:
     """A table for each layer; `verbose` adds what did not change."""
-    worse = comparison.regressions
-    verdict = counted(len(worse), "regression") if worse else "no regression"
-    blocks = [f"## rnndiag: {verdict}", _between(comparison)]
-    if worse:
-        blocks.append("\n".join(f"- **{escaped(sentence)}**" for sentence in worse))
+    blocks = [f"## rnndiag: {words.verdict(comparison)}", _between(comparison)]
+    if comparison.regressions:
+        worse = (f"- **{escaped(sentence)}**" for sentence in comparison.regressions)
+        blocks.append("\n".join(worse))
     for pair in comparison.pairs:
         blocks += _pair(pair, verbose)
-    blocks += _findings("Findings that appeared", comparison.appeared)
-    blocks += _findings("Findings that are gone", comparison.gone)
+    for heading, findings in words.by_fate(comparison):
+        blocks += _findings(heading, findings)
     remarks = [*_alone(comparison), *comparison.notes]
     if remarks:
         blocks.append("\n".join(f"- {escaped(remark)}" for remark in remarks))
@@ -49,13 +48,12 @@ def _pair(pair: LayerPair, verbose: bool) -> Iterator[str]:
 
 
 def _findings(heading: str, findings: Sequence[Finding]) -> Iterator[str]:
-    if findings:
-        yield f"### {heading}"
-        yield "\n".join(
-            f"- {own.severity} {own.rule} {escaped(own.name)}, {code(place(own) or 'network')}: "
-            f"{escaped(own.message)}"
-            for own in findings
-        )
+    yield f"### {heading}"
+    yield "\n".join(
+        f"- {own.severity} {own.rule} {escaped(own.name)}, {code(place(own) or 'network')}: "
+        f"{escaped(own.message)}"
+        for own in findings
+    )
 
 
 def _alone(comparison: Comparison) -> Iterator[str]:

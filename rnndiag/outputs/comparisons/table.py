@@ -36,8 +36,8 @@ def _print(console: Console, comparison: Comparison, verbose: bool) -> None:
     console.print()
     for pair in comparison.pairs:
         _print_pair(console, pair, verbose)
-    _print_findings(console, "appeared", comparison.appeared)
-    _print_findings(console, "gone", comparison.gone)
+    for heading, findings in words.by_fate(comparison):
+        _print_findings(console, heading, findings)
     _print_verdict(console, comparison)
 
 
@@ -92,16 +92,12 @@ def _change(change: Change) -> str:
 # ---------------------------------------------------------------- findings, and the verdict
 
 
-def _print_findings(console: Console, what: str, findings: Sequence[Finding]) -> None:
-    if not findings:
-        return
-    console.print(Text(f"findings {what}", style="bold"))
+def _print_findings(console: Console, heading: str, findings: Sequence[Finding]) -> None:
+    console.print(Text(heading, style="bold"))
     for found in findings:
         where = place(found) or "network"
-        style = "green" if what == "gone" else _SEVERITIES[found.severity]
-        console.print(
-            bullet(f"{found.severity} {found.rule} {found.name}, {where}: {found.message}", style)
-        )
+        told = f"{found.severity} {found.rule} {found.name}, {where}: {found.message}"
+        console.print(bullet(told, _SEVERITIES[found.severity]))
     console.print()
 
 
@@ -116,9 +112,7 @@ def _print_verdict(console: Console, comparison: Comparison) -> None:
     for note in comparison.notes:
         console.print(bullet(note))
     worse = comparison.regressions
-    if not worse:
-        console.print(Text("no regression", "green"))
-        return
-    console.print(Text(counted(len(worse), "regression"), "bold red"))
+    style = "green" if comparison.pairs and not worse else "bold red"
+    console.print(Text(words.verdict(comparison), style))
     for sentence in worse:
         console.print(bullet(sentence, "red"))
