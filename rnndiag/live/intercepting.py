@@ -46,9 +46,10 @@ class Use:
     module: nn.Module
     segments: tuple[Segment, ...]
     given: tuple[Tensor, ...]
-    """The initial state that it was handed, as the very tensors; empty where none was."""
+    """The initial state that it was handed, as it was then; empty where none was."""
     left: tuple[Tensor, ...]
     """The state that it gave back; empty where another call cannot go on from it."""
+    # Both are out of the network's reach, which can change its own tensors in place.
 
 
 @contextmanager
@@ -104,7 +105,7 @@ class Interceptor:
         segment, _, last = self._run(part, sequences, states or None)
         left = tuple(state.squeeze(0) if alone else state for state in last)
         self._keep(module, [segment], given, left)
-        return left if len(left) > 1 else left[0]
+        return _handed_out(left)
 
     def _layers(self, module: Any, x: Tensor | PackedSequence, hx: Any) -> Any:
         given = _states(hx)
@@ -126,7 +127,7 @@ class Interceptor:
         left = tuple(state.squeeze(1) if alone else state for state in left)
         mirrored = any(segment.spec.config.get("go_backwards") for segment in segments)
         self._keep(module, segments, given, () if mirrored else left)
-        return sequences.restore(sequences.x), left if len(left) > 1 else left[0]
+        return sequences.restore(sequences.x), _handed_out(left)
 
     def _keep(
         self,
@@ -135,7 +136,8 @@ class Interceptor:
         given: tuple[Tensor, ...],
         left: tuple[Tensor, ...],
     ) -> None:
-        self.uses.append(Use(module=module, segments=tuple(segments), given=given, left=left))
+        own = tuple(state.clone() for state in given)
+        self.uses.append(Use(module=module, segments=tuple(segments), given=own, left=left))
 
     # ------------------------------------------------------------ one layer, one direction
 
@@ -167,3 +169,9 @@ def _states(hx: Any) -> tuple[Tensor, ...]:
     if hx is None:
         return ()
     return (hx,) if isinstance(hx, Tensor) else tuple(hx)
+
+
+def _handed_out(left: tuple[Tensor, ...]) -> Any:
+    """What the network gets, as torch's modules have it: (h, c), or h alone."""
+    copies = tuple(state.clone() for state in left)
+    return copies if len(copies) > 1 else copies[0]

@@ -69,11 +69,12 @@ def _keras(weights: LayerWeights) -> _Start:
     rows have mean square 1 / columns, orthonormal columns 1 / rows.
     """
     features, columns = weights.kernel.shape
+    biases = "zeros with a forget bias of 1" if "forget" in weights.gates else "zeros"
     return _Start(
         kernel=2 / (features + weights.window * columns),
         recurrent=1 / max(weights.recurrent_kernel.shape),
         bias=1 / len(weights.gates) if "forget" in weights.gates else 0.0,
-        name="Keras: glorot_uniform, orthogonal, zeros with a forget bias of 1",
+        name=f"Keras: glorot_uniform, orthogonal, {biases}",
     )
 
 

@@ -76,7 +76,7 @@ def _of_layer(layer: LayerReport) -> tuple[str, ...]:
     return (told, f"Fed with noise, apart from the network: {layer.reason}.")
 
 
-_COLUMNS = ("layer", "cell", "span", "half-life", "dead", "extreme", "‖R‖/‖K‖", "‖b‖/‖K‖")
+_COLUMNS = ("layer", "cell", "span", "half-life", "dead", "extreme", "R/K", "b/K")
 
 
 def _table(layers: Sequence[LayerReport]) -> Table:
@@ -84,7 +84,8 @@ def _table(layers: Sequence[LayerReport]) -> Table:
         columns=_COLUMNS,
         rows=tuple(_row(layer) for layer in layers),
         caption="Span and half-life in timesteps; dead and extreme as shares of the units and "
-        "of their values; norms by Frobenius.",
+        "of their values; R/K and b/K compare root mean squares, b/K without the gates whose "
+        "biases are set by initialisation.",
     )
 
 

@@ -26,7 +26,8 @@ def test_the_marks_stand_where_the_measurement_says() -> None:
     assert found["span 44"].get_xdata()[0] == 43
     assert found["α = 0.01"].get_ydata()[0] == -2
     assert found["lag of the task 50"].get_xdata()[0] == 50
-    assert found["half-life 6.6"].get_ydata() == pytest.approx([np.log10(0.5)])
+    slope = found["half-life 6.6, by the slope"]
+    assert slope.get_ydata() == pytest.approx([0, 59 * DECAY / np.log(10)])
     assert "44 timesteps of 60" in picture.alt
 
 

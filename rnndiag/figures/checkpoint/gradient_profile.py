@@ -82,8 +82,9 @@ def _marks(axes: Axes, span: GradientSpan, lag: int | None) -> None:
     told = f"span ≥ {span.span} (probe ends)" if span.censored else f"span {span.span}"
     axes.axvline(last, color=VERMILION, ls="--" if span.censored else "-", lw=1.4, label=told)
     if span.half_life is not None and span.half_life < span.timesteps:
-        told = f"half-life {number(span.half_life, 1)}"
-        axes.plot([span.half_life], [np.log10(0.5)], "o", color=BLACK, label=told)
+        told = f"half-life {number(span.half_life, 1)}, by the slope"
+        ends = np.array([0, span.timesteps - 1])
+        axes.plot(ends, ends / span.half_life * np.log10(0.5), color=BLACK, lw=1, label=told)
     if lag is not None:
         axes.axvline(lag, color=PURPLE, ls="-.", lw=1.4, label=f"lag of the task {lag}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def _picture(layer: Layer, budget: PreactivationBudget) -> Picture:
     return Picture(
         name="preactivation_budget",
         title=TITLE,
-        caption=_caption(budget),
+        caption=_caption(budget, gates),
         alt=_alt(budget),
         figure=figure,
         layer=layer.report,
@@ -65,12 +65,16 @@ def _shares(layer: Layer) -> Array:
     return found
 
 
-def _caption(budget: PreactivationBudget) -> str:
-    counted = ", ".join(budget.gates)
+def _caption(budget: PreactivationBudget, gates: Sequence[str]) -> str:
+    counted = ""
+    if len(budget.gates) < len(gates):
+        counted = (
+            f" The table's budget counts {', '.join(budget.gates)}: biases of the others are "
+            "set by initialisation."
+        )
     return (
         "Root mean squares of the three summands of each gate's pre-activation over the probe's "
-        f"real steps, as shares of their sum. The table's budget counts {counted}: biases of the "
-        "others are set by initialisation."
+        f"real steps, as shares of their sum.{counted}"
     )
 
 
