@@ -102,10 +102,16 @@ class _Network:
     run: ProbeRun
     missing: dict[str, str] = field(init=False)
     """Why a layer is not in the network, by name."""
+    beside: frozenset[int] = field(init=False)
+    """The identities of the layers of which nothing tells where they stand."""
+    analysed: dict[tuple[str, str], list[tuple[frozenset[str], _Use]]] = field(init=False)
+    """By layer and by the name of one array: all arrays of its part, and what they are."""
 
     def __post_init__(self) -> None:
         known = {item.name: item.reason for item in self.run.not_analysed}
         object.__setattr__(self, "missing", {**self.run.not_rebuilt, **known})
+        object.__setattr__(self, "beside", frozenset(map(id, self.graph.beside)))
+        object.__setattr__(self, "analysed", _analysed(self.run))
 
     def layers(self) -> Iterator[LayerSpec]:
         """All layers: what a wrapper wraps, or a nested model holds, before itself."""
@@ -114,17 +120,14 @@ class _Network:
 
     def use(self, spec: LayerSpec, names: tuple[str, ...]) -> _Use:
         """What those arrays of a layer are that the file calls by these names."""
-        for layer in self.run.layers:
-            for part, own in layer.parameters.items():
-                if layer.id == spec.name and names and set(names) <= set(own):
-                    return _Use(
-                        role="analysed", owner=layer.id, direction=layer.direction, part=part
-                    )
+        for own, use in self.analysed.get((spec.name, names[0]), ()) if names else ():
+            if own.issuperset(names):
+                return use
         reason = self.why_missing(spec)
         if reason is not None:
             return _Use(role="not_analysed", owner=spec.name, reason=reason)
-        beside = any(spec is other for other in self.graph.beside)
-        return _Use(role="surrounding", owner=spec.name, reason=_APART if beside else None)
+        reason = _APART if id(spec) in self.beside else None
+        return _Use(role="surrounding", owner=spec.name, reason=reason)
 
     def why_missing(self, spec: LayerSpec) -> str | None:
         """Why a layer is not in the network; None where it is."""
@@ -133,6 +136,17 @@ class _Network:
             inner = (self.why_missing(own) for own in spec.graph.layers.values())
             reason = next((why for why in inner if why is not None), None)
         return None if reason is None else reason.removeprefix(f"{spec.name}: ")
+
+
+def _analysed(run: ProbeRun) -> dict[tuple[str, str], list[tuple[frozenset[str], _Use]]]:
+    """The parts of the layers that were analysed, as `_Network` keeps them."""
+    found: dict[tuple[str, str], list[tuple[frozenset[str], _Use]]] = {}
+    for layer in run.layers:
+        for part, names in layer.parameters.items():
+            use = _Use(role="analysed", owner=layer.id, direction=layer.direction, part=part)
+            for name in names:
+                found.setdefault((layer.id, name), []).append((frozenset(names), use))
+    return found
 
 
 def _within(graph: Graph) -> Iterator[LayerSpec]:

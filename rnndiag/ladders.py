@@ -7,7 +7,8 @@ other seeds, thus count by the best of them, on both sides alike.
 
 The first rung has to be better than the baseline, the trials that do not use the setting (it is
 not there, 0 or False); the second has to be better than the first. What is kept is the best of all
-values that were tried, on the ladder or off it, if it is better than the baseline.
+values that were tried, on the ladder or off it, if it is better than the baseline. The decays are
+compared with each other, as the document has it, and with a baseline only where there is one.
 
 A ``weight_decay`` without separate values stands for that of kernel, recurrent kernel and bias.
 """
@@ -21,7 +22,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from rnndiag.errors import BadOption
-from rnndiag.evidence.tabular import words
+from rnndiag.evidence.tabular import is_bookkeeping
 from rnndiag.records import Trial, Trials
 
 Value = float | bool
@@ -76,12 +77,6 @@ LADDERS: Mapping[str, _Ladder] = {
 }
 """By the setting's name in `Trial.settings`."""
 
-_BOOKKEEPING = {
-    *("trial", "id", "number", "run", "name", "index", "unnamed", "column", "0", "1", "seed"),
-    *("datetime", "date", "time", "start", "complete", "duration", "state", "best", "epoch"),
-}
-"""Words of columns that tell trials apart without being settings of the network."""
-
 
 def next_step(ladder: str, trials: Trials) -> Next:
     """The next value to try of the setting `ladder`, or what to keep of it.
@@ -122,7 +117,8 @@ class _Climb:
 
     def next_step(self) -> Next:
         """The baseline, else the first rung that is worth trying and was not, else the end."""
-        if self.baseline not in self.tried:
+        needed = self.ladder.climbs or not self.tried
+        if self.baseline not in self.tried and needed:
             return self._try(self.baseline, f"no trial is without {self.ladder.called} yet")
         below = self.baseline
         for rung in self.ladder.rungs:
@@ -142,17 +138,17 @@ class _Climb:
         return self._finished()
 
     def _finished(self) -> Next:
-        """What is better than the baseline, and of that the best."""
+        """What is better than the baseline, where there is one, and of that the best."""
         values = sorted(value for value in self.tried if value != self.baseline)
-        helping = [value for value in values if self._compare(value, self.baseline).better]
+        base = [self.baseline] if self.baseline in self.tried else []
+        helping = [v for v in values if all(self._compare(v, own).better for own in base)]
         if not helping:
             told = [self._told(value, self.baseline) for value in values]
             return self._next(keep="scrap", reason="; ".join(told))
         best = helping[0]
         for value in helping[1:]:
             best = value if self._compare(value, best).better else best
-        told = [self._told(best, self.baseline)]
-        told += [self._told(best, value) for value in values if value != best]
+        told = [self._told(best, value) for value in (*base, *values) if value != best]
         return self._next(keep=best, reason="; ".join(told))
 
     def _try(self, value: Value, why: str) -> Next:
@@ -203,8 +199,10 @@ class _Climb:
         rungs = [self.baseline, *self.ladder.rungs]
         if self.ladder.climbs and below != self.baseline:
             return self._told(below, rungs[rungs.index(below) - 1])
-        best = self.sign * min(self.tried[below].values())
-        return f"{self.trials.metric} is {best:.4g} {self._with(below)}"
+        first = min(self.tried, key=lambda value: min(self.tried[value].values()))
+        known = below if below in self.tried else first
+        best = self.sign * min(self.tried[known].values())
+        return f"{self.trials.metric} is {best:.4g} {self._with(known)}"
 
     def _told(self, upper: Value, lower: Value) -> str:
         found = self._compare(upper, lower)
@@ -236,13 +234,9 @@ def _key(settings: Mapping[str, object]) -> str:
     What is off is as good as absent; 64 and 64.0 are the same.
     """
     counting = {
-        name: value for name, value in settings.items() if value and not _is_bookkeeping(name)
+        name: value for name, value in settings.items() if value and not is_bookkeeping(name)
     }
     plain = {
         name: float(value) if isinstance(value, int) else value for name, value in counting.items()
     }
     return repr(sorted(plain.items()))
-
-
-def _is_bookkeeping(name: str) -> bool:
-    return _BOOKKEEPING.issuperset(words(name))

@@ -139,6 +139,7 @@ def _checkpoint(checkpoint: Checkpoint, broken: Mapping[str, int]) -> Checkpoint
         format=checkpoint.format,
         framework=checkpoint.writer.framework,
         framework_version=checkpoint.writer.version,
+        framework_version_assumed=checkpoint.writer.assumed,
         sha256=checkpoint.sha256,
         bytes=checkpoint.size_bytes,
         parameters=_parameters(checkpoint),

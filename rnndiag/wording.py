@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from rnndiag.records import Finding, LayerReport, NotJudged, Passed, Said
+from rnndiag.records import CheckpointReport, Finding, LayerReport, NotJudged, Passed, Said
 
 NOTHING = "–"
 _BARS = "▁▂▃▄▅▆▇█"
@@ -35,6 +35,16 @@ def half_life(profile: Any) -> str:
     if profile.decay_per_step is None:
         return NOTHING
     return "no decay" if profile.half_life is None else number(profile.half_life, 1)
+
+
+def written_by(file: CheckpointReport) -> str:
+    """``Keras 3.11``, ``Keras (taken for 3.11)``, or ``PyTorch``, whose files tell no version."""
+    framework = {"keras": "Keras", "torch": "PyTorch"}[file.framework]
+    if file.framework_version is None:
+        return framework
+    if file.framework_version_assumed:
+        return f"{framework} (taken for {file.framework_version})"
+    return f"{framework} {file.framework_version}"
 
 
 def percent(share: float | None) -> str:

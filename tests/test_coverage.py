@@ -243,8 +243,8 @@ def test_a_state_dict_within_a_larger_file(tmp_path: Path) -> None:
     assert found["state_dict.head.weight"].role == "surrounding"
     assert found["state_dict.conv.weight"].role == "not_analysed"
     assert found["state_dict.norm.num_batches_tracked"].role == "bookkeeping"
-    assert found["ema.rnn.weight_ih_l0"].role == "optimizer"
-    assert "copy" in str(found["ema.rnn.weight_ih_l0"].reason)
+    assert found["ema.rnn.weight_ih_l0"].role == "copied"
+    assert found["ema.rnn.weight_ih_l0"].reason == "a copy: averaged weights"
     assert found["optimizer_states.0.state.3.exp_avg"].role == "optimizer"
     assert found["lr_schedulers.0.last_lr"].role == "bookkeeping"
     assert found["rng"].role == "bookkeeping"

@@ -16,9 +16,10 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
 from torch import Tensor
 
-from rnndiag import convolutions
+from rnndiag import convolutions, dialects
 from rnndiag.activations import UnknownActivation
 from rnndiag.cells._packing import gate_functions
 from rnndiag.cells.base import State, UnfitWeights
@@ -54,6 +55,8 @@ class ConvLSTM(LSTM):
     def from_spec(cls, spec: LayerSpec) -> ConvLSTM:
         """Unpack Keras's arrays: kernels (*size, channels, 4·F), and at most one bias (4·F,)."""
         kernel, recurrent, *biases = _arrays(spec, cls.rank)
+        if dialects.turns_kernels_around(spec.writer):
+            kernel, recurrent = (np.flip(own, range(cls.rank)) for own in (kernel, recurrent))
         filters = recurrent.shape[-2]
         functions = gate_functions(spec)
         if not all(function.elementwise for function in functions):

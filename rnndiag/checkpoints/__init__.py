@@ -44,7 +44,8 @@ def _read(path: Path, architecture: str | None) -> Checkpoint:
             return checkpoint
     if path.is_dir():
         raise UnreadableCheckpoint(
-            f"{path}: a directory, not a checkpoint file", "name one file inside it"
+            f"{path}: a directory, not a checkpoint file",
+            parts.hint_for(path) or "name one file inside it",
         )
     raise UnreadableCheckpoint(
         f"{path}: not a checkpoint: the content is neither HDF5, nor a PyTorch file, "

@@ -103,4 +103,4 @@ def _writer(config: Config) -> tuple[Writer, tuple[str, ...]]:
     text = str(config)
     taken = next((own for mark, own in _MARKS if mark in text), _UNMARKED)
     note = f"no version of Keras in the files: taken for {taken}; versions differ about masks"
-    return Writer(framework="keras", version=taken, backend=told), (note,)
+    return Writer(framework="keras", version=taken, backend=told, assumed=True), (note,)

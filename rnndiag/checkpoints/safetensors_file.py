@@ -5,7 +5,6 @@ The file sorts its tensors by type and name, so their order says nothing about t
 
 from __future__ import annotations
 
-from collections.abc import Container
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from rnndiag import memory
+from rnndiag.checkpoints._torch import parts
 from rnndiag.checkpoints._torch.tensors import lazy_state_dict
 from rnndiag.checkpoints.base import damaged, sha256
 from rnndiag.records import Checkpoint, StoredArray, Writer
@@ -23,6 +23,8 @@ _LONGEST_HEADER = 100_000_000
 """What the safetensors library accepts."""
 _HEADER_EXPANSION = 40
 """Bytes that a character of it may become."""
+_ENTRY = 1000
+"""Bytes that a tensor takes in the list."""
 _REAL_TYPES = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 
 
@@ -40,10 +42,9 @@ def read(path: Path) -> Checkpoint:
     memory.check(_HEADER_EXPANSION * min(length, path.stat().st_size), "reading its header")
     try:
         with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in list(file.keys())}
-            real = [name for name, own in slices.items() if own.get_dtype() in _REAL_TYPES]
-            shapes = {name: tuple(slices[name].get_shape()) for name in real}
-            stored = tuple(_stored(name, own, real) for name, own in slices.items())
+            names = list(file.keys())
+            memory.take(_ENTRY * len(names), "the list of its tensors")
+            stored = tuple(_stored(name, file.get_slice(name)) for name in names)
     except SafetensorError as error:
         raise damaged(path, f"safetensors says {error}") from error
     return Checkpoint(
@@ -52,17 +53,19 @@ def read(path: Path) -> Checkpoint:
         writer=Writer(framework="torch"),
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
-        content=lazy_state_dict(shapes, partial(tensor, path)),
+        content=lazy_state_dict(
+            {own.name: own.shape for own in stored if own.role is None}, partial(tensor, path)
+        ),
+        notes=parts.notes_on_one(path),
         stored=stored,
     )
 
 
-def _stored(name: str, found: Any, real: Container[str]) -> StoredArray:
-    shape = tuple(found.get_shape())
-    if name in real:
+def _stored(name: str, found: Any) -> StoredArray:
+    shape, kind = tuple(found.get_shape()), found.get_dtype()
+    if kind in _REAL_TYPES:
         return StoredArray(name=name, shape=shape)
-    told = f"it holds {found.get_dtype()}"
-    return StoredArray(name=name, shape=shape, role="bookkeeping", reason=told)
+    return StoredArray(name=name, shape=shape, role="bookkeeping", reason=f"it holds {kind}")
 
 
 def tensor(path: Path, name: str) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag.checkpoints._pickles.objects import shown
+from rnndiag.checkpoints._torch import parts
 from rnndiag.checkpoints._torch.load import load
 from rnndiag.checkpoints._torch.saved import Source, checkpoint
 from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
@@ -55,7 +56,11 @@ def read(path: Path) -> Checkpoint:
         format=_format(loaded.content, zipped=zipped),
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
-        notes=(*_lightning_note(loaded.content), *loaded.notes),
+        notes=(
+            *parts.notes_on_one(path),
+            *_lightning_note(loaded.content),
+            *loaded.notes,
+        ),
         unrun=loaded.notes,
     )
     return checkpoint(source, loaded.content)

@@ -60,9 +60,9 @@ def compare(
     config: Path | None,
     **parameters: Any,
 ) -> None:
-    """Say what changed from BEFORE to AFTER: spans, units, gates, norms, findings.
+    """Say what changed from BEFORE to AFTER, and what got worse.
 
-    The same probe runs through both. Layers are matched by name, then by cell, direction and
+    Spans, units, gates, norms and findings are compared. The same probe runs through both. Layers are matched by name, then by cell, direction and
     size in their order; one may be Keras's and the other PyTorch's. Either may be a report that
     was saved with --format json.
 

@@ -30,7 +30,7 @@ def inspect(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Measure the recurrent layers of CKPT: spans, units, gates, norms.
+    """Measure CKPT's recurrent layers: spans, units, gates, norms.
 
     The options that rnndiag.toml or [tool.rnndiag] sets for CKPT, or for all, count here as
     well; only --format does not.

@@ -10,35 +10,25 @@ import click
 
 from rnndiag.cli.advise import check_measured
 from rnndiag.cli.choosing import choose
-from rnndiag.cli.grouping import GroupedCommand, group
-from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, RUN
+from rnndiag.cli.grouping import GroupedCommand
+from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, RULES, RUN
 from rnndiag.cli.options import output as output_options
 from rnndiag.cli.writing import deliver, on_terminal, width
 from rnndiag.registry import names
-
-_PROFILE = group("Judgement")(
-    "--profile",
-    type=click.Choice(["a", "b"]),
-    default="a",
-    show_default=True,
-    help="Which of the rules' two documents counts where they disagree.",
-)
-_JUDGED: Mapping[str, Any] = {"select": (), "ignore": (), "severity": (), "threshold": ()}
-"""What a configuration may say of judging; a plan takes it over and has no options for it."""
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("checkpoint", metavar="CKPT")
 @INPUT
 @EVIDENCE
-@_PROFILE
+@RULES
 @output_options(
     names("rnndiag.outputs.plans"), verbose="The findings behind each step, lines to paste."
 )
 @RUN
 @CONFIG
 def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
-    """Say what to try next with CKPT, in which order, and what is worth a search.
+    """Say what to try next with CKPT, and what to search.
 
     The values follow the two documents' ladders, fitted to the network, and what was tried so
     far: --trials. A search space holds no more than what this checkpoint gives a reason for;
@@ -54,7 +44,7 @@ def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
     from rnndiag.advising import Case
     from rnndiag.progress import bar
 
-    chosen = choose(config, {**parameters, **_JUDGED})
+    chosen = choose(config, parameters)
     common = chosen.about(checkpoint)
     output = None if common["output"] == Path("-") else common["output"]
     check_measured([checkpoint], chosen.given)

@@ -45,7 +45,7 @@ def report(
     config: Path | None,
     **parameters: Any,
 ) -> None:
-    """Draw what CKPT does, and judge it: a folder with a page to open.
+    """Draw and judge CKPT: a folder with a page to open.
 
     DIR gets index.html, which stands alone and can be mailed, the figures as PNG, report.md and
     report.json. It appears when all of it is there; until then an earlier report stays.

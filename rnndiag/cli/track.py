@@ -40,7 +40,9 @@ def track(
     config: Path | None,
     **parameters: Any,
 ) -> None:
-    """Follow a training run through its checkpoints: norms, spans, units, findings.
+    """Follow a training run through its checkpoints.
+
+    Norms, spans, units and findings are told over the run's epochs or steps.
 
     CKPT is a file, a pattern in quotes or a folder. The order is that of the epochs or steps in
     the files; where one does not tell, that of the names, ckpt-9 before ckpt-10. The same probe

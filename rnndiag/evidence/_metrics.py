@@ -66,8 +66,8 @@ def chosen(path: Path, table: Table, said: Mapping[str, Any]) -> Metric:
     if direction is None:
         raise BadOption(
             f"{path}: does not tell whether a lower or a higher {best.column} is better",
-            "name the column after what it is, for example val_loss or val_accuracy; or give "
-            'JSON with "lower_is_better"',
+            "rename the column: val_loss where lower is better, val_accuracy where higher is; or "
+            'give JSON with "lower_is_better"',
         )
     return Metric(column=best.column, lower_is_better=direction)
 

@@ -14,6 +14,10 @@ from rnndiag.errors import BadOption
 _DELIMITERS = ",;\t"
 _MISSING = frozenset({"", "-", "--", "none", "null", "na", "n/a", "<na>"})
 _SHOWN = 20
+_BOOKKEEPING = {
+    *("trial", "id", "number", "run", "name", "index", "unnamed", "column", "0", "1", "seed"),
+    *("datetime", "date", "time", "start", "complete", "duration", "state", "best", "epoch"),
+}
 _NOT_TEXT = "is the path right? it has to be text: CSV or JSON"
 
 Row = Mapping[str, object]
@@ -110,6 +114,11 @@ def words(name: str) -> tuple[str, ...]:
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
     found = re.findall(r"[a-z0-9]+", parted.replace("losses", "loss"))
     return tuple(part for word in found for part in re.sub(r"(?<=.)loss$", " loss", word).split())
+
+
+def is_bookkeeping(column: str) -> bool:
+    """Whether a column tells trials apart without being a setting of the network."""
+    return _BOOKKEEPING.issuperset(words(column))
 
 
 def _number_or_text(cell: object) -> float | str | None:

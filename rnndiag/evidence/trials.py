@@ -1,14 +1,17 @@
 """Trials: settings that were tried and what came of them, from CSV or JSON.
 
 Settings with a known meaning get one name and one type, whatever the file calls them; every other
-column is kept as it is. A metric that is not finite counts as the worst there can be: the
-training diverged.
+column is kept as it is, but for what numbers and dates the trials. A metric that is not finite
+counts as the worst there can be: the training diverged. Of Optuna's ``trials_dataframe()`` the
+trials count that came to their end.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from rnndiag.evidence import json_records, tabular
 from rnndiag.evidence._metrics import Metric, bare, chosen, is_metric
 from rnndiag.evidence.tabular import Row, Table
 from rnndiag.records import Trial, Trials
+from rnndiag.wording import counted
 
 _SHARES = {
     "dropout": {"dropout", "dropout rate", "input dropout", "kernel dropout"},
@@ -41,6 +45,8 @@ _SWITCHES = {
     },
     "layer_normalization": {"layer normalization", "layer norm", "layernorm", "ln"},
 }
+_UNFINISHED = {"RUNNING", "WAITING", "PRUNED", "FAIL"}
+"""Optuna's states of trials whose metric is none, or one from before the end."""
 _NAMES = {
     alias: name
     for table in (_SHARES, _AMOUNTS, _SWITCHES)
@@ -57,6 +63,7 @@ def read(path: Path) -> Trials:
     better, or a trial makes no sense.
     """
     table, said = _table(path)
+    table, notes = _completed(table)
     metric = chosen(path, table, said)
     names = dict(_setting_names(path, table, metric))
     trials = [
@@ -64,13 +71,25 @@ def read(path: Path) -> Trials:
         for place, row in enumerate(table.rows, 1)
     ]
     if not trials:
-        raise BadOption(f"{path}: no trials", "one line, or one object, for each")
+        raise BadOption(f"{path}: no trials", "; ".join((*notes, "one line, or one object, for each")))
     return Trials(
         source=str(path),
         trials=tuple(trials),
         metric=metric.column,
         lower_is_better=metric.lower_is_better,
+        notes=notes,
     )
+
+
+def _completed(table: Table) -> tuple[Table, tuple[str, ...]]:
+    """The trials that Optuna's ``state`` does not call unfinished, and how many others there are."""
+    states = [str(row.get("state", "")).rpartition(".")[-1].upper() for row in table.rows]
+    left = Counter(state for state in states if state in _UNFINISHED)
+    rows = tuple(
+        row for row, state in zip(table.rows, states, strict=True) if state not in _UNFINISHED
+    )
+    notes = (f"{counted(count, 'trial')} left out: {state}" for state, count in left.items())
+    return replace(table, rows=rows), tuple(notes)
 
 
 def _table(path: Path) -> tuple[Table, Mapping[str, Any]]:
@@ -95,7 +114,7 @@ def _setting_names(path: Path, table: Table, metric: Metric) -> Iterator[tuple[s
     taken: dict[str, str] = {}
     for column in table.columns:
         # Other metrics differ from trial to trial; as settings they would make all incomparable.
-        if column == metric.column or is_metric(column):
+        if column == metric.column or is_metric(column) or _is_beside(column):
             continue
         name = _setting_name(column)
         if name in taken:
@@ -107,9 +126,14 @@ def _setting_names(path: Path, table: Table, metric: Metric) -> Iterator[tuple[s
         yield column, name
 
 
+def _is_beside(column: str) -> bool:
+    """Whether a column is about the trial itself, or what Optuna keeps beside its settings."""
+    return tabular.is_bookkeeping(column) or column.startswith(("user_attrs_", "system_attrs_"))
+
+
 def _setting_name(column: str) -> str:
-    """The one name of a known setting; of any other its own."""
-    return _NAMES.get(bare(column), column)
+    """The one name of a known setting; of any other its own, without Optuna's prefix."""
+    return _NAMES.get(bare(column), column.removeprefix("params_"))
 
 
 def _trial(where: str, row: Row, names: Mapping[str, str], metric: Metric) -> Trial:

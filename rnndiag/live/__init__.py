@@ -29,6 +29,8 @@ class _Source:
     label: str
     """The option, for messages."""
     note: str
+    unpickled: bool = False
+    """Whether it holds the file's values already."""
 
 
 def open_network(
@@ -47,7 +49,9 @@ def open_network(
     source = _source(checkpoint, options)
     if source is None:
         return None
-    loaded = loading.load(source.module, checkpoint.content, source.label)
+    loaded = loading.load(
+        source.module, checkpoint.content, source.label, unpickled=source.unpickled
+    )
     source.module.float().eval().requires_grad_(requires_grad=False).to(device)
     description = describe(loaded, checkpoint, options)
     inputs = input_specs(source.module, options, source.label)
@@ -85,6 +89,7 @@ def _source(checkpoint: Checkpoint, options: Options) -> _Source | None:
         module=loading.unwrapped(module),
         label="--unsafe-load",
         note="the file's pickle was run; the network is what it made",
+        unpickled=True,
     )
 
 

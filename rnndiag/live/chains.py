@@ -1,20 +1,25 @@
 """Calls of one recurrent module, put together to sequences where one goes on from another.
 
-A cell called in a Python loop is one sequence if each call is handed the very state that the
-one before gave back. Where something was done to the state in between, the recurrence is not
+A cell called in a Python loop is one sequence if each call is handed the state that the one
+before gave back. Where something was done to the state in between, the recurrence is not
 the cell's alone: it is then followed by itself, over the same inputs, and said to be isolated.
+Where the state was detached, what the network computes is still one sequence, though training's
+gradient ends at each call: it is joined, its recurrence followed through, and that is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rnndiag.layers.base import Entry, Recorder
+from rnndiag.live import links
 from rnndiag.live.intercepting import Segment, Use
+from rnndiag.live.links import Key, Link
 from rnndiag.records import NotAnalysed
 from rnndiag.recurrence import Journal, TotalGradients, Trajectory, unroll
 
@@ -22,74 +27,128 @@ CHANGED = (
     "the network changes its state between the calls, so that its recurrence is followed "
     "by itself, over the same inputs"
 )
+CHANGED_GRADIENT = (
+    "the network changes its state's gradient between the calls, so that its recurrence is "
+    "followed by itself, over the same inputs"
+)
 _UNEVEN = "the network changes its state between calls that are of different sizes"
-_MOST_NODES = 100_000
-"""Of autograd's graph, looked through for where a state comes from."""
 
 
-def record(uses: Sequence[Use], recorder: Recorder) -> list[NotAnalysed]:
+@dataclass
+class Told:
+    """What has to be said of the sequences that were kept."""
+
+    left_out: list[NotAnalysed] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Chain:
+    """Calls in a row; each link leads to the call of the same place."""
+
+    uses: list[Use]
+    links: list[Link | None]
+
+
+def record(uses: Sequence[Use], recorder: Recorder) -> Told:
     """Keep every sequence, each module's at its first call; what cannot be put together is said."""
-    left_out: list[NotAnalysed] = []
+    told = Told()
     for module in dict.fromkeys(use.module for use in uses):
         own = [use for use in uses if use.module is module]
         chains = _chains(own)
-        if any(_is_changed(chain[0]) for chain in chains):
-            left_out += _isolated(own, recorder)
+        reason = _why_changed(chains)
+        if reason is not None:
+            told.left_out += _isolated(own, recorder, reason)
             continue
+        told.notes += _notes(chains)
         for chain in chains:
-            for segments in zip(*(use.segments for use in chain), strict=True):
-                recorder.add(_joined(segments, recorder))
-    return left_out
+            cut = [link is Link.DETACHED for link in chain.links]
+            for segments in zip(*(use.segments for use in chain.uses), strict=True):
+                recorder.add(_joined(segments, recorder, cut))
+    return told
 
 
-def _chains(uses: Sequence[Use]) -> list[list[Use]]:
+def _chains(uses: Sequence[Use]) -> list[_Chain]:
     """Calls in a row, each of which was handed what the one before gave back."""
-    chains: list[list[Use]] = []
+    chains: list[_Chain] = []
+    ends: dict[Key, _Chain] = {}
     for use in uses:
-        before = next((chain for chain in chains if _follows(use, chain[-1])), None)
-        if before is None:
-            chains.append([use])
+        before = ends.get(links.key(use.given)) if use.given else None
+        found = None if before is None else links.link(use, before.uses[-1])
+        if before is None or found is None:
+            chain = _Chain([use], [None])
+            chains.append(chain)
         else:
-            before.append(use)
+            chain = before
+            del ends[links.key(use.given)]
+            chain.uses.append(use)
+            chain.links.append(found)
+        if use.left:
+            ends[links.key(use.left)] = chain
     return chains
 
 
-def _follows(use: Use, before: Use) -> bool:
-    pairs = zip(use.given, before.left, strict=False)
-    return bool(use.given and before.left) and all(a is b for a, b in pairs)
+def _why_changed(chains: Sequence[_Chain]) -> str | None:
+    """Why the recurrence is not the cell's alone; None where it is."""
+    if any(links.is_made_of_its_own(chain.uses[0]) for chain in chains):
+        return CHANGED
+    if any(Link.CHANGED in chain.links for chain in chains):
+        return CHANGED_GRADIENT
+    return None
 
 
-def _is_changed(head: Use) -> bool:
-    """Whether the state that a sequence starts from was made of an earlier one of its own cell."""
-    own = {id(segment.journal.cell) for segment in head.segments}
-    nodes: list[Any] = [state.grad_fn for state in head.given]
-    seen: set[Any] = set()
-    while nodes and len(seen) < _MOST_NODES:
-        node = nodes.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        journal = getattr(node, "journal", None)
-        if isinstance(journal, Journal) and id(journal.cell) in own:
-            # Both directions cannot go on from one another, and start anew at each call.
-            return bool(head.left)
-        nodes += [following for following, _ in node.next_functions]
-    return False
+def _notes(chains: Sequence[_Chain]) -> Iterator[str]:
+    spec = chains[0].uses[0].segments[0].spec
+    name = spec.label or spec.name
+    if any(Link.DETACHED in chain.links for chain in chains):
+        yield (
+            f"{name}: the network detaches its state between calls, so that training's gradient "
+            f"ends at each of them, after {_steps(_longest(chains))}; "
+            "how far a gradient reaches is told for its recurrence as if it went on"
+        )
+    if any(_is_loose(chain, chains[0]) for chain in chains[1:]):
+        yield (
+            f"{name}: {len(chains)} sequences, which start from states that no gradient leads to; "
+            "if those are its own earlier ones, changed and detached, its memory is longer "
+            "than what is measured here"
+        )
+
+
+def _is_loose(chain: _Chain, first: _Chain) -> bool:
+    """Whether a sequence starts from values that are neither zeros nor the first one's."""
+    given, at_first = chain.uses[0].given, first.uses[0].given
+    if not links.is_told(given) or any(part.requires_grad for part in given):
+        return False
+    return not at_first or links.key(given) != links.key(at_first)
+
+
+def _longest(chains: Sequence[_Chain]) -> int:
+    """The most timesteps between two places where the gradient ends."""
+    longest = count = 0
+    for chain in chains:
+        for use, link in zip(chain.uses, chain.links, strict=True):
+            count = len(use.segments[0].z) + (count if link is Link.WHOLE else 0)
+            longest = max(longest, count)
+    return longest
+
+
+def _steps(count: int) -> str:
+    return "1 timestep" if count == 1 else f"{count} timesteps or less"
 
 
 # ---------------------------------------------------------------- entries
 
 
-def _joined(segments: Sequence[Segment], recorder: Recorder) -> Entry:
+def _joined(segments: Sequence[Segment], recorder: Recorder, cut: Sequence[bool]) -> Entry:
     first = segments[0]
     if len(segments) == 1:
         return _entry(first, first.journal, first.z, recorder, padding=first.padding)
-    journal = JoinedJournal([segment.journal for segment in segments])
+    journal = JoinedJournal([segment.journal for segment in segments], cut)
     steps = tuple(segment.z for segment in segments)
     return _entry(first, journal, journal.run.z, recorder, steps=steps)
 
 
-def _isolated(uses: Sequence[Use], recorder: Recorder) -> Iterator[NotAnalysed]:
+def _isolated(uses: Sequence[Use], recorder: Recorder, reason: str) -> Iterator[NotAnalysed]:
     """Each layer on its own, over all calls in their order."""
     for segments in zip(*(use.segments for use in uses), strict=True):
         first = segments[0]
@@ -101,7 +160,7 @@ def _isolated(uses: Sequence[Use], recorder: Recorder) -> Iterator[NotAnalysed]:
         journal = Journal(first.journal.cell, None)
         initial = tuple(part[0] for part in first.journal.run.before)
         journal.run = unroll(journal.cell, z.detach(), initial, None)
-        recorder.add(_entry(first, journal, z, recorder, isolated=CHANGED))
+        recorder.add(_entry(first, journal, z, recorder, isolated=reason))
 
 
 def _entry(
@@ -126,9 +185,11 @@ def _entry(
 class JoinedJournal(Journal):
     """The journals of calls that go on from one another, as one."""
 
-    def __init__(self, parts: Sequence[Journal]) -> None:
+    def __init__(self, parts: Sequence[Journal], cut: Sequence[bool]) -> None:
+        """`cut` tells of each part whether the state that it starts from was detached."""
         super().__init__(parts[0].cell, _mask(parts))
         self._parts = parts
+        self._cut = cut
         runs = [part.run for part in parts]
         self.run = Trajectory(
             cell=self.cell,
@@ -142,6 +203,8 @@ class JoinedJournal(Journal):
         found = [part.take_totals() for part in self._parts]
         direct = [totals.direct for totals in found]
         for k, following in enumerate(found[1:]):
+            if self._cut[k + 1]:
+                continue
             # What the next call sends back to this one's last state comes from a later step.
             last = direct[k][-1:] - following.initial[0]
             direct[k] = torch.cat((direct[k][:-1], last))

@@ -39,14 +39,19 @@ def unwrapped(module: nn.Module) -> nn.Module:
     return module
 
 
-def load(module: nn.Module, content: StateDict, label: str) -> Loaded:
-    """Load strictly, prefixes of wrappers apart.
+def load(module: nn.Module, content: StateDict, label: str, *, unpickled: bool = False) -> Loaded:
+    """Load strictly, prefixes of wrappers apart; what is `unpickled` has the file's values already.
 
-    Raises `BadOption` with what is missing, what is left over and what has another shape.
+    Raises `BadOption` with what is missing, what is left over and what has another shape, and
+    for parameters that are no real numbers: they are not read, and the factory's are made up.
     """
     own = {name: tensor for name, tensor in module.state_dict().items() if _is_weight(tensor)}
     in_file = _names(list(content.shapes), own)
     problems = list(_problems(own, in_file, content))
+    unread = [] if unpickled else _not_real(dict(module.named_parameters()))
+    if unread:
+        what = f"{label}: parameters that are no real numbers are not loaded: {_listed(unread)}"
+        raise BadOption(what, "leave it out, to have the recurrent layers measured by themselves")
     if problems:
         hint = "is it the factory of this checkpoint, with the same sizes?"
         raise BadOption(f"{label}: does not fit the file: {'; '.join(problems)}", hint)
@@ -57,12 +62,22 @@ def load(module: nn.Module, content: StateDict, label: str) -> Loaded:
     }
     with users_code(f"{label}: loading the weights"):
         module.load_state_dict(arrays, strict=False)
-    return Loaded(module=module, in_file=in_file, notes=tuple(_notes(module, in_file)))
+    notes = () if unpickled else tuple(_notes(module, in_file))
+    return Loaded(module=module, in_file=in_file, notes=notes)
 
 
 def _is_weight(tensor: object) -> bool:
     """As the readers have it: whole numbers are counters and positions, not weights."""
     return isinstance(tensor, Tensor) and tensor.is_floating_point()
+
+
+def _not_real(tensors: Mapping[str, object]) -> list[str]:
+    """Those that are no floating-point numbers, each with what it holds."""
+    return [
+        f"{name} ({str(tensor.dtype).removeprefix('torch.')})"
+        for name, tensor in tensors.items()
+        if isinstance(tensor, Tensor) and not tensor.is_floating_point()
+    ]
 
 
 def _names(stored: Sequence[str], own: Mapping[str, Tensor]) -> dict[str, str]:
@@ -106,14 +121,14 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _notes(module: nn.Module, in_file: Mapping[str, str]) -> Iterator[str]:
-    kept = [
-        name
-        for name, tensor in module.state_dict().items()
-        if name not in in_file
-        and isinstance(tensor, Tensor)
-        and not tensor.is_floating_point()
-        # Batch norm counts batches, and uses the count in training alone.
-        and not name.endswith("num_batches_tracked")
-    ]
+    kept = _not_real(
+        {
+            name: tensor
+            for name, tensor in module.state_dict().items()
+            # Batch norm counts batches, and uses the count in training alone.
+            if name not in in_file and not name.endswith("num_batches_tracked")
+        }
+    )
     if kept:
-        yield f"buffers of whole numbers are the factory's own, not the file's: {_listed(kept)}"
+        what = "buffers that are no real numbers are the factory's own, not the file's"
+        yield f"{what}: {_listed(kept)}"

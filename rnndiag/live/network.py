@@ -63,11 +63,13 @@ class LiveNetwork:
         padding = padded[0].padding if len(padded) == 1 else None
         uses, found = followed(self.module, self.description, values, self.label, padding)
         self._note(checking.check_same(self.module, values, alone, found, self.label))
-        left_out = chains.record(uses, recorder)
+        told = chains.record(uses, recorder)
+        for note in told.notes:
+            self._note(note)
         called = {use.module for use in uses}
         self.not_analysed = (
             *self.description.not_analysed,
-            *left_out,
+            *told.left_out,
             *self.description.uncalled(called),
         )
         kept = [own for own in found if own.name in self.layout.batch_axes]
@@ -77,7 +79,7 @@ class LiveNetwork:
         return Pass(outputs=follow_padding(padded, signals), recorder=recorder)
 
     def _note(self, told: str | None) -> None:
-        if told is not None:
+        if told is not None and told not in self.graph.notes:
             self.graph = replace(self.graph, notes=(*self.graph.notes, told))
 
 

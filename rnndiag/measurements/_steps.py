@@ -26,7 +26,7 @@ def by_unit(values: Array, run: LayerRun) -> Array:
     does at one of them alone is the image's doing: a border, a background that never changes.
     """
     flat = unmasked(values, run.mask)
-    return flat.reshape(len(flat) * run.positions, -1)
+    return flat.reshape(len(flat) * run.positions, flat.shape[1] // run.positions)
 
 
 def broken_weights(run: LayerRun) -> Skipped | None:

@@ -18,12 +18,13 @@ from rnndiag.evidence import trials as trial_files
 from rnndiag.planning import _space, _steps
 from rnndiag.planning._decisions import Decision, conflicts, decide
 from rnndiag.planning._moves import Move, Surroundings, move
-from rnndiag.planning._tried import best, normalizations, tried
+from rnndiag.planning._tried import best, best_of, normalizations, tried
 from rnndiag.planning._values import Present
 from rnndiag.planning._wishes import Rank
 from rnndiag.progress import Progress, silent
-from rnndiag.records import Report, Trials
+from rnndiag.records import SEVERITIES, Report, Trials
 from rnndiag.records.plan import Plan, Step
+from rnndiag.wording import counted
 
 _KINDS = {"batch": "batch_normalization", "layer": "layer_normalization"}
 """In the order of document A's list; a search has no use for what must be written first."""
@@ -64,13 +65,13 @@ def planned(report: Report, trials: Trials | None = None, profile: str = "a") ->
         parameters=_parameters(report),
         summary=_summary(report),
         findings=_count(report),
-        steps=tuple(_all_steps(report, moves, present)),
+        steps=tuple(_all_steps(report, moves)),
         space=space,
         tied=tuple(_space.tied(space, present, framework)),
         unsearched=tuple(_space.unsearched(moves, report)),
         conflicts=tuple(conflicts(decisions)),
         best=best(trials),
-        notes=tuple(_notes(report)),
+        notes=tuple(_notes(report, trials)),
     )
 
 
@@ -83,13 +84,14 @@ def _surroundings(
         profile=profile,
         bounded=any(own.knob == "max_norm" and own.rank < Rank.OPTION for own in decisions),
         kinds=tuple(kind for kind, name in _KINDS.items() if done.get(name, True)),
+        best=best_of(trials),
     )
 
 
-def _all_steps(report: Report, moves: Sequence[Move], present: Present) -> Iterator[Step]:
+def _all_steps(report: Report, moves: Sequence[Move]) -> Iterator[Step]:
     """Each setting once: what is to be repaired is not tried besides."""
     seen: set[str] = set()
-    steps = (*_steps.repairs(report), *_steps.tries(moves, report, present), *_steps.last(report))
+    steps = (*_steps.repairs(report), *_steps.tries(moves, report), *_steps.last(report))
     for step in sorted(steps, key=lambda step: _STAGES.index(step.kind)):
         if step.setting not in seen:
             seen.add(step.setting)
@@ -107,14 +109,17 @@ def _summary(report: Report) -> str:
     found = report.judgement.findings if report.judgement else ()
     if not found:
         return "no findings: these are the documents' first experiments, for what is not in use yet"
+    all_ = [own.severity for own in found]
+    counts = ", ".join(counted(all_.count(own), own) for own in SEVERITIES if own in all_)
     grave = [own for own in found if own.severity != "note"]
     if not grave:
-        return "nothing is wrong by the rules; these are what the documents would try next"
+        return f"{counts}; no error, no warning: these are what the documents would try next"
     names = ", ".join(dict.fromkeys(f"{own.rule} {own.name}" for own in grave))
-    return f"it follows from {names}"
+    return f"{counts}; the plan follows from {names}"
 
 
-def _notes(report: Report) -> Iterator[str]:
+def _notes(report: Report, trials: Trials | None) -> Iterator[str]:
+    yield from (f"{trials.source}: {note}" for note in trials.notes) if trials else ()
     if report.probe.source == "synthetic":
         yield "measured on made-up input: with --probe FILE the plan is surer"
     if report.history is None:
@@ -134,12 +139,13 @@ def _parameters(report: Report) -> dict[str, tuple[str, ...]]:
 
 def _empty(report: Report) -> Plan:
     reasons = dict.fromkeys(layer.reason for layer in report.layers if layer.reason)
+    missing = "no recurrent layer" + (" could be analysed" if report.layers else " was found")
     return Plan(
         rnndiag_version=__version__,
         exit_code=_NOTHING_ANALYSED,
         checkpoint=report.checkpoint.path,
         framework=report.checkpoint.framework,
-        summary="no recurrent layer could be analysed, so that there is nothing to plan",
+        summary=f"{missing}, so that there is nothing to plan",
         findings=_count(report),
         notes=tuple(reasons),
     )

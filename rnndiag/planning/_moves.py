@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rnndiag import decays
@@ -43,6 +44,8 @@ class Surroundings:
     """Whether a bound on the weights is to take the place of a first decay."""
     kinds: tuple[str, ...]
     """Kinds of normalization that no trial has scrapped, in the order to try."""
+    best: Mapping[str, float]
+    """The settings of the best trial."""
 
 
 def move(decision: Decision, around: Surroundings) -> Move:
@@ -139,7 +142,7 @@ def _how(decision: Decision, value: Value, around: Surroundings) -> str:
     if knob in _DECAYS and not now:
         _, high = _values.decay_range(around.present, knob)
         other = f", then {written(high)}; keep what validates better" if value != high else ""
-        return f"{text}{other}"
+        return f"{text}{other}{_fitted_to(around.present, knob, value)}"
     if knob == "optimizer":
         return f"{text}, or AdamW; keep what validates better"
     later = {
@@ -153,6 +156,16 @@ def _how(decision: Decision, value: Value, around: Surroundings) -> str:
     }.get(knob, {})
     then = later.get(value) if isinstance(value, float) else None
     return f"{text}; {then}" if then else text
+
+
+def _fitted_to(present: Present, knob: str, value: Value) -> str:
+    """Whose matrices a first decay is fitted to, where other layers would get another one."""
+    fits = _values.fits(present, knob)
+    others = {name: own for name, own in fits.items() if own != value}
+    if len(others) == len(fits):
+        return ""
+    told = ", ".join(f"{written(own)} would fit {name}" for name, own in others.items())
+    return f" ({told})" if told else ""
 
 
 def _normalization(decision: Decision, around: Surroundings) -> Move:

@@ -156,12 +156,16 @@ def _values(move: Move, around: Surroundings) -> dict[str, Any]:
     if following:
         # A ladder does not know of the size of the matrix, to which a decay's range is fitted.
         low, high = min(low, following), max(high, following)
-    first = (move.value,) if low <= following else ()
+    # The best trial comes first, and what it leads to after it.
+    known = around.best.get(move.decision.knob, 0.0) if move.decision.tried else 0.0
+    if known:
+        low, high = min(low, known), max(high, known)
+    first = (known, following) if known else (following,)
     # Of a decay the documents' two values are the ends of its range, fitted to the matrix.
     rungs = (low, high) if move.decision.knob in _DECAYS else knob.ladder
     if move.decision.tried is not None:
         rungs = ()
-    ladder = dict.fromkeys((*first, *(own for own in rungs if low <= float(own) <= high)))
+    ladder = dict.fromkeys(own for own in (*first, *rungs) if low <= float(own) <= high)
     return {"low": low, "high": high, "ladder": tuple(ladder)}
 
 

@@ -12,9 +12,12 @@ from rnndiag.planning._values import OFF, Present
 from rnndiag.planning._wishes import LAST, REPAIRS
 from rnndiag.records import Advice, Finding, Report
 from rnndiag.records.plan import Reason, Step, Value
+from rnndiag.snippets.base import Snippets
+from rnndiag.snippets.given import with_settings
 
 Kind = Literal["repair", "try", "last"]
 
+_DECAYS = ("kernel_decay", "recurrent_decay", "bias_decay")
 _STARTS = ("Tallec", "Glorot", "Le, Jaitly", "A: learning 4")
 """Sources of advice on how a network begins, which no later step makes up for."""
 _WATCH: Mapping[str, str] = {
@@ -77,13 +80,15 @@ def _named(setting: str, advice: Advice) -> str:
 # ---------------------------------------------------------------- what is tuned
 
 
-def tries(moves: Sequence[Move], report: Report, present: Present) -> Iterator[Step]:
-    """One step for each setting that has a next value."""
+def tries(moves: Sequence[Move], report: Report) -> Iterator[Step]:
+    """One step for each setting that has a next value; its lines keep what those before it set."""
+    present, kept = Present(report), report
     for move in moves:
         if move.value is None:
             continue
         knob = move.decision.knob
         wanted = [wish.finding for wish in move.decision.followed if wish.finding]
+        given = _given(knob, move.value, Present(kept))
         yield Step(
             kind="try",
             setting=knob,
@@ -93,8 +98,9 @@ def tries(moves: Sequence[Move], report: Report, present: Present) -> Iterator[S
             reasons=tuple(map(_reason, wanted)),
             source=move.source,
             watch=KNOBS[knob].watch,
-            snippet=_snippet(knob, move.value, report, present),
+            snippet=_snippet(knob, given, kept),
         )
+        kept = with_settings(kept, given)
 
 
 def _reason(finding: Finding) -> Reason:
@@ -103,19 +109,24 @@ def _reason(finding: Finding) -> Reason:
     )
 
 
-def _snippet(knob: str, value: Value, report: Report, present: Present) -> str:
+def _given(knob: str, value: Value, present: Present) -> dict[str, Value]:
+    """What a step sets: with a decay also that of the biases, which follows from both."""
+    if knob not in _DECAYS[:2]:
+        return {knob: value}
+    own = {part: present.of(part) or 0.0 for part in _DECAYS[:2]} | {knob: value}
+    least = min(map(float, own.values()))
+    # Biases get no more than either matrix (A: what to do 9), and keep less.
+    return {**own, "bias_decay": min(float(present.of("bias_decay") or least), least)}
+
+
+def _snippet(knob: str, given: Mapping[str, Value], report: Report) -> str:
     """Lines for all recurrent layers; empty where nothing is to be pasted."""
-    lines = snippets.for_(report, None)
+    lines, value = snippets.for_(report, None), given[knob]
     if isinstance(value, str):
-        return _named_snippet(knob, value, report, present)
+        return _named_snippet(knob, value, lines, Present(report))
     if knob.endswith("_decay"):
-        own = {
-            part: float(present.of(f"{part}_decay") or 0)
-            for part in ("kernel", "recurrent", "bias")
-        }
-        own[knob.removesuffix("_decay")] = float(value)
-        # Biases get no more than either matrix (A: what to do 9).
-        return lines.decay(own["kernel"], own["recurrent"], min(own.values()))
+        known = {part: Present(report).of(part) or 0.0 for part in _DECAYS}
+        return lines.decay(*(float({**known, **given}[part]) for part in _DECAYS))
     made = {
         "clipping": lines.clipping,
         "learning_rate": lines.learning_rate,
@@ -128,8 +139,7 @@ def _snippet(knob: str, value: Value, report: Report, present: Present) -> str:
     return lines.units(int(value)) if knob == "units" else made(float(value)) if made else ""
 
 
-def _named_snippet(knob: str, value: str, report: Report, present: Present) -> str:
-    lines = snippets.for_(report, None)
+def _named_snippet(knob: str, value: str, lines: Snippets, present: Present) -> str:
     if knob == "optimizer":
         rate = present.of("learning_rate")
         known = float(rate) if rate is not None and rate != OFF else None

@@ -70,6 +70,13 @@ def best(trials: Trials | None) -> Best | None:
     return Best(metric=trials.metric, value=metric, settings=dict(first.settings))
 
 
+def best_of(trials: Trials | None) -> dict[str, float]:
+    """The numbers of the best trial, by setting."""
+    found = best(trials)
+    named = {knob: _named(knob, found.settings) for knob in _RANGES} if found else {}
+    return {knob: value for knob, value in named.items() if value is not None}
+
+
 def normalizations(trials: Trials | None) -> dict[str, bool]:
     """Which kinds of normalization were tried, and whether each was worth keeping."""
     found: dict[str, bool] = {}

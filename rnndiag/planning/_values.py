@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -63,19 +62,13 @@ class Present:
 
     @cached_property
     def norms(self) -> WeightNorms | None:
-        """The norms of all recurrent layers together, as if they were one matrix each."""
-        found = [norms for _, norms in self._normed()]
-        if not found:
-            return None
-        kernel, recurrent = (
-            sum(getattr(own, part) ** 2 for own in found) ** 0.5 for part in decays.MATRICES
-        )
-        return replace(found[0], kernel=kernel, recurrent=recurrent)
+        """Those of the first recurrent layer, which the rules advise on first as well."""
+        return next((norms for _, norms in self.normed()), None)
 
     @cached_property
     def column(self) -> float:
         """The largest root mean square of column norms, of any K or R; 0 where none is known."""
-        return max((max(columns(*own)) for own in self._normed()), default=0.0)
+        return max((max(columns(*own)) for own in self.normed()), default=0.0)
 
     @property
     def has_biases(self) -> bool:
@@ -89,7 +82,8 @@ class Present:
         above_first = any(layer.index > 0 for layer in self.layers) or len(names) > 1
         return above_first or any(behind(layer, self.report) for layer in self.layers)
 
-    def _normed(self) -> Iterator[tuple[LayerReport, WeightNorms]]:
+    def normed(self) -> Iterator[tuple[LayerReport, WeightNorms]]:
+        """Each recurrent layer that has them, with its norms."""
         for layer in self.layers:
             norms = layer.measurements.get("weight_norms")
             if norms is not None and not isinstance(norms, Skipped):
@@ -109,6 +103,12 @@ def decay_range(present: Present, knob: str) -> tuple[float, float]:
         for top in (decays.SMALLEST, decays.LARGEST)
     )
     return float(low), float(high)
+
+
+def fits(present: Present, knob: str) -> dict[str, float]:
+    """The first decay that fits each layer's own matrix, by the layer's id."""
+    part = knob.removesuffix("_decay")
+    return {layer.id: float(getattr(decays.fitted(own), part)) for layer, own in present.normed()}
 
 
 def more_decay(present: Present, knob: str, *, strong: bool) -> float | None:

@@ -43,7 +43,7 @@ class Wish:
         """Whose wish is followed: lower before higher."""
         found = self.finding
         if found is None:
-            return self.rank, len(SEVERITIES), len(CONFIDENCES), ""
+            return self.rank, SEVERITIES.index("note"), len(CONFIDENCES), ""
         # At equal weight the smaller code: gradients and units are causes, histories what follows.
         worst, surest = SEVERITIES.index(found.severity), CONFIDENCES.index(found.confidence)
         return self.rank, worst, surest, found.rule

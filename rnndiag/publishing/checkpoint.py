@@ -9,7 +9,16 @@ from rnndiag.outputs._grid import fact_of
 from rnndiag.outputs._judged import ordered, summary
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import LayerReport, Outcome, Report
-from rnndiag.wording import NOTHING, byte_count, counted, half_life, number, percent, title
+from rnndiag.wording import (
+    NOTHING,
+    byte_count,
+    counted,
+    half_life,
+    number,
+    percent,
+    title,
+    written_by,
+)
 
 
 def page(
@@ -31,10 +40,8 @@ def page(
 
 def _about(report: Report) -> Iterator[str]:
     file, probe = report.checkpoint, report.probe
-    framework = {"keras": "Keras", "torch": "PyTorch"}[file.framework]
-    version = f" {file.framework_version}" if file.framework_version else ""
     yield (
-        f"{framework}{version}, {file.format}, {byte_count(file.bytes)}, "
+        f"{written_by(file)}, {file.format}, {byte_count(file.bytes)}, "
         f"{file.parameters:,} parameters, SHA-256 {file.sha256[:16]}…"
     )
     if any(layer.analysed for layer in report.layers):

@@ -19,6 +19,8 @@ class Writer:
     version: str | None = None
     backend: str | None = None
     """What Keras ran on: ``tensorflow``, ``theano``, ``torch`` and so on."""
+    assumed: bool = False
+    """Whether the version is a guess after what the file holds, which does not tell it."""
 
     @property
     def numbers(self) -> tuple[int, ...]:

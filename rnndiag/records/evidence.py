@@ -79,6 +79,8 @@ class Trials:
     metric: str
     """The name of what was measured, for example ``val_loss``."""
     lower_is_better: bool = True
+    notes: tuple[str, ...] = ()
+    """What was left out of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)

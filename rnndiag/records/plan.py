@@ -43,6 +43,7 @@ class Step:
     watch: str = ""
     """What should be seen if it works, besides a better validation."""
     snippet: str = ""
+    """Lines to paste; those of what is tuned keep what the steps before it set."""
 
 
 @dataclass(frozen=True, kw_only=True)

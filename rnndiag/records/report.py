@@ -100,6 +100,8 @@ class CheckpointReport:
     sha256: str
     bytes: int
     parameters: int
+    framework_version_assumed: bool = False
+    """Whether the file does not tell the version, so that it was guessed."""
     non_finite: Mapping[str, int] = field(default_factory=dict)
     """How many values are NaN or infinite in each array that has any, by its name in the file.
 

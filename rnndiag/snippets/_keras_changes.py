@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rnndiag.records import LayerReport
 from rnndiag.snippets._code import Brackets, call, literal, number, write
@@ -34,6 +35,24 @@ def penalties(layer: LayerReport, factors: Sequence[float]) -> Changes:
     return found
 
 
+def with_arguments(layer: LayerReport, given: Mapping[str, float | str]) -> dict[str, Any]:
+    """The layer's configuration with settings of a plan in it; an L1 that it has stays."""
+    own = dict(layer.arguments)
+    for key in _PENALTIES:
+        factor = given.get(f"{key.partition('_')[0]}_decay")
+        if factor is not None:
+            factors = {"l1": l1_of(own.get(key)), "l2": factor}
+            own[key] = {"class_name": "L1L2", "config": factors}
+    if not own.get("use_bias", True):
+        own.pop("bias_regularizer", None)
+    own |= {key: given[key] for key in ("units", "dropout", "recurrent_dropout") if key in given}
+    if "max_norm" in given:
+        config = {"max_value": given["max_norm"], "axis": _axes(layer)}
+        bound = {"class_name": "MaxNorm", "config": config}
+        own |= {"kernel_constraint": bound, "recurrent_constraint": bound}
+    return own
+
+
 def has_penalties(layer: LayerReport) -> bool:
     """Whether a squared penalty in its configuration pulls its weights towards zero."""
     return any(l2_of(layer.arguments.get(key)) for key in _PENALTIES)
@@ -41,11 +60,16 @@ def has_penalties(layer: LayerReport) -> bool:
 
 def bounds(layer: LayerReport, maximum: float) -> Changes:
     """The norms of K's and R's columns at most `maximum`."""
-    # A convolution's kernel has an axis for each of space, and one for the channels it reads.
-    axes = list(range(len(arguments_of(layer)["kernel_size"]) + 1)) if convolves(layer) else [0]
-    axis = {"axis": literal(axes)} if len(axes) > 1 else {}
+    axes = _axes(layer)
+    axis = {"axis": literal(axes)} if axes else {}
     bound = call("keras.constraints.MaxNorm", number(maximum), **axis)
     return {"kernel_constraint": bound, "recurrent_constraint": bound}
+
+
+def _axes(layer: LayerReport) -> list[int] | int:
+    """Over which a column's norm is taken; 0, the usual one, but for convolutions."""
+    # A convolution's kernel has an axis for each of space, and one for the channels it reads.
+    return list(range(len(arguments_of(layer)["kernel_size"]) + 1)) if convolves(layer) else 0
 
 
 def bias_bound(layer: LayerReport, maximum: float) -> Changes:

@@ -14,6 +14,7 @@ _CHRONO = {
         z.uniform_(1, {most}).log_()  # z keeps the state""",
 }
 WEIGHT_DROP = '''\
+# After the optimizer is made: the weights stay, and their names change.
 class WeightDrop(nn.Module):
     """DropConnect on R: it drops connections between timesteps, not states.
 
@@ -80,10 +81,14 @@ x_train, x_validation = (x_train - mean) / std, (x_validation - mean) / std"""
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
-    """A function that is called before or after a module, and the new module that it uses."""
+    """A function that is called before or after a module, and the new module that it uses.
+
+    The new one stands beside the recurrent one, whose own parameters stay all it has: that is how
+    a file tells it to be one of ``torch.nn``.
+    """
 
     attribute: str
-    """The new module's name in the recurrent one."""
+    """What the new module's name begins with."""
     function: str
     before: bool
     learns: bool
@@ -97,8 +102,8 @@ INPUT_DROPOUT = Hook(
     before=True,
     learns=False,
     code="""\
-def drop_input(rnn, inputs):
-    return rnn.input_dropout(inputs[0]), *inputs[1:]""",
+def drop_input(dropout, rnn, inputs):
+    return dropout(inputs[0]), *inputs[1:]""",
 )
 OUTPUT_DROPOUT = Hook(
     attribute="output_dropout",
@@ -106,8 +111,8 @@ OUTPUT_DROPOUT = Hook(
     before=False,
     learns=False,
     code="""\
-def drop_output(rnn, inputs, outputs):
-    return rnn.output_dropout(outputs[0]), outputs[1]""",
+def drop_output(dropout, rnn, inputs, outputs):
+    return dropout(outputs[0]), outputs[1]""",
 )
 LAYER_NORMALIZATION = Hook(
     attribute="normalization",
@@ -116,8 +121,8 @@ LAYER_NORMALIZATION = Hook(
     learns=True,
     code="""\
 # On what leaves the module. Within the recurrence it takes a loop over cells.
-def normalize(rnn, inputs, outputs):
-    return rnn.normalization(outputs[0]), outputs[1]""",
+def normalize(normalization, rnn, inputs, outputs):
+    return normalization(outputs[0]), outputs[1]""",
 )
 BATCH_NORMALIZATION = Hook(
     attribute="normalization",
@@ -126,8 +131,8 @@ BATCH_NORMALIZATION = Hook(
     learns=True,
     code="""\
 # On what leaves the module, over all samples and timesteps; biases stay.
-def normalize(rnn, inputs, outputs):
-    flat = rnn.normalization(outputs[0].flatten(0, 1))
+def normalize(normalization, rnn, inputs, outputs):
+    flat = normalization(outputs[0].flatten(0, 1))
     return flat.view_as(outputs[0]), outputs[1]""",
 )
 RESIDUAL = Hook(
@@ -136,8 +141,8 @@ RESIDUAL = Hook(
     before=False,
     learns=True,
     code="""\
-def add_input(rnn, inputs, outputs):
-    return outputs[0] + rnn.skip(inputs[0]), outputs[1]""",
+def add_input(skip, rnn, inputs, outputs):
+    return outputs[0] + skip(inputs[0]), outputs[1]""",
 )
 STRIDING = Hook(
     attribute="striding",
@@ -145,12 +150,12 @@ STRIDING = Hook(
     before=True,
     learns=True,
     code="""\
-def shorten(rnn, inputs):
+def shorten(convolution, rnn, inputs):
     to, back = (1, 2, 0), (2, 0, 1)
     if rnn.batch_first:
         to = back = (0, 2, 1)
     x, *state = inputs
-    return rnn.striding(x.permute(to)).permute(back), *state""",
+    return convolution(x.permute(to)).permute(back), *state""",
 )
 
 

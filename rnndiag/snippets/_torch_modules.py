@@ -35,6 +35,20 @@ class Module:
         """The module as an expression: ``model.encoder[0].rnn``."""
         return _reached(self.path)
 
+    def beside(self, attribute: str) -> str:
+        """What to call a new module that stands beside it: ``model.encoder.skip_rnn``.
+
+        Nothing new may stand in what is numbered, which might be a ``Sequential`` that would run
+        it. Where no module above has a name it has to stand within.
+        """
+        parts = self.path.split(".")
+        named = [place for place, part in enumerate(parts) if _is_attribute(part)]
+        if not named:
+            return f"{self.code}.{attribute}"
+        above, own = parts[: named[-1]], parts[named[-1] :]
+        plain = re.sub(r"[^0-9A-Za-z]", "_", "_".join(own))
+        return f"{_reached('.'.join(above))}.{attribute}_{plain}"
+
     def replaced(self, value: Brackets) -> str:
         """The statement that puts `value` in the module's place.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from rnndiag.records import LayerReport
+from rnndiag.records import LayerReport, LayerSettings, Settings
 from rnndiag.snippets import _torch_blocks as blocks
 from rnndiag.snippets._code import call, listed, number, real, write
 from rnndiag.snippets._code import names as name_list
@@ -47,6 +47,17 @@ def groups(layers: Sequence[LayerReport], decays: Mapping[str, float], others: f
     pairs = listed(f"({part}, {real(decays[part])})" for part in found)
     loop = write(pairs, "for part, decay in ", indent="    ")
     return "\n".join((*lists, _GROUPS.format(loop=loop, others=real(others))))
+
+
+def known_decays(settings: Settings, layers: Sequence[LayerReport]) -> dict[str, float]:
+    """The decays of K, R and b that layers are known to have; none where one is for all weights."""
+    own = [settings.layers.get(layer.id, LayerSettings()) for layer in layers]
+    found = {
+        part: max((s.value for one in own if (s := getattr(one, f"{part}_decay"))), default=0.0)
+        for part in ("kernel", "recurrent", "bias")
+    }
+    whole = settings.weight_decay.value if settings.weight_decay else 0.0
+    return found if any(value != whole for value in found.values()) else {}
 
 
 def bounded_rows(layers: Sequence[LayerReport], maximum: float) -> str:

@@ -1,12 +1,12 @@
 """Snippets for PyTorch: the network's own modules and parameters, by their real names.
 
-What goes before or after a module is hooked to it: it follows ``train()`` and ``eval()``, leaves
-the names of all other parameters as they are, and needs no change to ``forward``.
+What goes before or after a module is hooked to it and stands beside it: it follows ``train()`` and
+``eval()``, leaves the names of all other parameters as they are, and needs no change to ``forward``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from rnndiag.records import LayerReport
@@ -18,7 +18,10 @@ from rnndiag.snippets._torch_modules import Module, modules
 from rnndiag.snippets.base import Snippets
 
 _NEW_PARAMETERS = "# Before the optimizer is made, which has to know the new parameters."
-_NEW_SIZE = "# What reads its output has to take {width} features."
+_NEW_SIZE = "# Before hooks and optimizer; what reads its output has to take {width} features."
+_LAST = """\
+# On what leaves layer {count} of its {count}; what goes between them stays as it is."""
+_PARTIAL = "from functools import partial"
 _USUAL_EPOCHS = 100
 _USUAL_BATCH = 32
 
@@ -33,14 +36,7 @@ class TorchSnippets(Snippets):
     # ------------------------------------------------------------ weights
 
     def decay(self, kernel: float, recurrent: float, bias: float) -> str:
-        known = self.settings.weight_decay
-        groups = weights.groups(
-            self._layers(),
-            {"kernel": kernel, "recurrent": recurrent, "bias": bias},
-            known.value if known else 0.0,
-        )
-        made = training.optimizer(self.report, None, training.GROUPS, None, None)
-        return groups and f"{groups}\n{write(made, 'optimizer = ')}"
+        return self._grouped({"kernel": kernel, "recurrent": recurrent, "bias": bias}, None, None)
 
     def constraint(self, maximum: float, *, bias: bool = False) -> str:
         bounded = weights.bounded_biases if bias else weights.bounded_rows
@@ -68,6 +64,9 @@ class TorchSnippets(Snippets):
         )
 
     def optimizer(self, name: str, learning_rate: float | None, decay: float | None) -> str:
+        own = weights.known_decays(self.settings, self._layers()) if decay is None else {}
+        if own:
+            return self._grouped(own, name, learning_rate)
         made = training.optimizer(self.report, name, "model.parameters()", learning_rate, decay)
         return write(made, "optimizer = ")
 
@@ -156,6 +155,13 @@ class TorchSnippets(Snippets):
     def _around(self, hook: blocks.Hook, module: Callable[[Module], Expression]) -> str:
         return _hooked(hook, self._sequences(), module)
 
+    def _grouped(self, decays: Mapping[str, float], name: str | None, rate: float | None) -> str:
+        """An optimizer with a decay for each part, and the one of now for all others."""
+        known = self.settings.weight_decay
+        groups = weights.groups(self._layers(), decays, known.value if known else 0.0)
+        made = training.optimizer(self.report, name, training.GROUPS, rate, None)
+        return groups and f"{groups}\n{write(made, 'optimizer = ')}"
+
     # ------------------------------------------------------------ what it is about
 
     def _layers(self) -> list[LayerReport]:
@@ -187,10 +193,12 @@ def _hooked(hook: blocks.Hook, modules: list[Module], made: Callable[[Module], E
     lines = [_NEW_PARAMETERS] if hook.learns else []
     register = "register_forward_pre_hook" if hook.before else "register_forward_hook"
     for module in modules:
-        lines.append(f"rnn = {module.code}")
-        lines.append(write(made(module), f"rnn.{hook.attribute} = "))
-        lines.append(f"rnn.{register}({hook.function})")
-    return "\n\n\n".join((hook.code, "\n".join(lines)))
+        if module.count > 1 and not hook.before:
+            lines.append(_LAST.format(count=module.count))
+        own = module.beside(hook.attribute)
+        lines.append(write(made(module), f"{own} = "))
+        lines.append(write(call(f"{module.code}.{register}", call("partial", hook.function, own))))
+    return "\n\n\n".join((_PARTIAL, hook.code, "\n".join(lines)))
 
 
 def _between(modules: list[Module], rate: float) -> str:

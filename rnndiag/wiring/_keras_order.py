@@ -90,8 +90,9 @@ def _numbers_from_one(calls: Sequence[Call], outputs: Refs) -> Numbers:
 def _numbers_of_others(calls: Sequence[Call], outputs: Refs) -> Numbers:
     """The layers whose calls in other models are counted, too, where a call refers to them.
 
-    Keras 3.0 does that, and 3.2 no more, though the file lists this model's calls only; `outputs` are
-    counted without. Where the numbers make no sense, those in use are the calls in order.
+    Keras 3.0 does that, and 3.2 no more, though the file lists this model's calls only;
+    `outputs` are counted without. Where the numbers make no sense, those in use are the calls
+    in order.
     """
     used, shown = _used(ref for call in calls for ref in _taken(call)), _used(outputs)
     numbers = {}

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, permutations, product
+from itertools import pairwise, permutations
 
 from rnndiag.records import Shape
 from rnndiag.wiring._state_dict_modules import RecurrentModule
 
 _LINE = re.compile(r"E?N?(DN?)?R(N?R)*N?D?")
 """Units in a row by their letters; two dense ones in succession need an unknown activation."""
+_BEGUN = re.compile(r"E?N?(DN?)?(R(N?R)*N?D?)?")
+"""What such a row begins with."""
 _LETTERS = {
     "Embedding": "E",
     "Dense": "D",
@@ -74,7 +76,7 @@ def find_chain(
     if not ordered and len(units) > _MOST_UNITS:
         raise NoChain("the file does not keep the order of its modules")
     orders: Iterable[Sequence[Sequence[Unit]]] = [units] if ordered else permutations(units)
-    found = [line for order in orders for line in product(*order) if _lines_up(line)]
+    found = [line for order in orders for line in _lines(order)]
     if len(found) != 1:
         how = "in several ways" if found else "in no way"
         raise NoChain(f"its modules line up {how}: {', '.join(unit[0].path for unit in units)}")
@@ -182,12 +184,29 @@ def _is_named_so(kind: str, path: str, shapes: Mapping[str, Shape], norm: re.Pat
     return True
 
 
-def _lines_up(line: Sequence[Unit]) -> bool:
-    """Whether the units can stand in this row."""
-    letters = "".join(_LETTERS[unit.kind] for unit in line)
-    sizes = all(later.inputs == earlier.outputs for earlier, later in pairwise(line))
+def _lines(units: Sequence[Sequence[Unit]]) -> list[tuple[Unit, ...]]:
+    """The rows of one reading of each unit, in this order, that are whole lines."""
+    # Readings that fit nothing go at once: with two of each unit there would be 2ⁿ rows.
+    begun: list[tuple[Unit, ...]] = [()]
+    for readings in units:
+        begun = [(*line, unit) for line in begun for unit in readings if _goes_on(line, unit)]
+    return [line for line in begun if _is_whole(line)]
+
+
+def _goes_on(line: Sequence[Unit], unit: Unit) -> bool:
+    """Whether the unit can stand behind these."""
+    fits = not line or unit.inputs == line[-1].outputs
+    return fits and bool(_BEGUN.fullmatch(_letters((*line, unit))))
+
+
+def _is_whole(line: Sequence[Unit]) -> bool:
+    """Whether nothing is missing behind the units, and recurrent ones are in their order."""
     recurrent = [unit.path for unit in line if unit.module]
-    return bool(_LINE.fullmatch(letters)) and sizes and _in_series(recurrent)
+    return bool(_LINE.fullmatch(_letters(line))) and _in_series(recurrent)
+
+
+def _letters(line: Sequence[Unit]) -> str:
+    return "".join(_LETTERS[unit.kind] for unit in line)
 
 
 def _in_series(paths: Sequence[str]) -> bool:

@@ -7,8 +7,10 @@ are named all the same, because a report without them would read as if there wer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from rnndiag.wiring._state_dict_names import LONGEST, is_within, leading, stems
 
 _STATE_SPACE = "a state space layer, whose equations rnndiag does not have"
 _AUTHORS = "its equations are its author's own code, which no state dict holds"
@@ -70,8 +72,9 @@ _ALTERED = {
     **{"layernormlstm": "LayerNorm LSTM", "lnlstm": "LayerNorm LSTM", "bnlstm": "BatchNorm LSTM"},
 }
 """What changes the equations of cells that may hold the tensors of torch.nn's."""
-_SUFFIX = re.compile(r"(rnns?|lstms?|grus?|cells?|layers?|blocks?|stack|list|\d+)+$")
-"""What stands behind such a word in the same name: ``zoneout_lstm_cell``."""
+_SUFFIX = re.compile(r"(rnns?|lstms?|grus?|cells?|layers?|blocks?|stack|list|\d)+$")
+"""What stands behind such a word in the same name: ``zoneout_lstm_cell``. One digit at a time:
+digits that can be split in many ways would take for ever where something else follows."""
 _WITHIN = re.compile(
     r"norm|(^|[._])(ln|bn)(\d*|_\w+)([._]|$)|peephole|(^|[._])(weight_|w_)c[ifo]\b", re.IGNORECASE
 )
@@ -86,13 +89,14 @@ def find(names: Iterable[str], modules: Sequence[str]) -> Iterator[Foreign]:
     `modules` are the paths where tensors of torch.nn's recurrent modules are; nothing
     below them is looked at, and no word above them says anything.
     """
-    apart = [name for name in names if not any(_below(name, path) for path in modules)]
+    paths = frozenset(modules)
+    apart = [name for name in names if len(name) <= LONGEST and not is_within(name, paths)]
     traced = {found.path: found for found in map(_by_trace, apart) if found}
     yield from traced.values()
-    taken = {*traced}
+    taken, known = {*traced}, stems((*modules, *traced))
     for name in apart:
-        found = _by_word(name, (*modules, *traced))
-        if found and not any(_below(found.path, path) for path in taken):
+        found = _by_word(name, known)
+        if found and not is_within(found.path, taken):
             taken.add(found.path)
             yield found
 
@@ -107,13 +111,10 @@ def within(further: Iterable[str]) -> list[str]:
     return [name for name in further if _WITHIN.search(name)]
 
 
-def around_a_cell(path: str, names: Iterable[str]) -> list[str]:
-    """Norms beside a cell that are called after its gates or states."""
-    parent = path.rpartition(".")[0]
-    before = f"{parent}." if parent else ""
-    beside = (name for name in names if name.startswith(before))
-    owners = {name: name.removeprefix(before).partition(".")[0] for name in beside}
-    return [name for name, owner in owners.items() if _OF_STATES.fullmatch(owner)]
+def of_cells(path: str, beside: Iterable[str]) -> list[str]:
+    """Of the names `beside` cells in the module `path`, norms called after gates or states."""
+    start = len(path) + 1 if path else 0
+    return [name for name in beside if _OF_STATES.fullmatch(name[start:].partition(".")[0])]
 
 
 def _by_trace(name: str) -> Foreign | None:
@@ -125,23 +126,18 @@ def _by_trace(name: str) -> Foreign | None:
     return None
 
 
-def _by_word(name: str, modules: Iterable[str]) -> Foreign | None:
+def _by_word(name: str, known: Container[str]) -> Foreign | None:
+    """What a name tells, unless it stands for other layers, which are `known`, too."""
     for path, word in _words(name.rpartition(".")[0]):
         kind = _WORDS.get(word) or _ALTERED.get(word)
-        if kind and not any(_below(module, path) for module in modules):
+        if kind and path not in known:
             return Foreign(path=path, kind=kind, why=f"told by its name; {_OTHER}")
     return None
 
 
 def _words(path: str) -> Iterator[tuple[str, str]]:
     """Each part of a path with what leads to it, plain and without what it ends with."""
-    parts = path.split(".")
-    for place, part in enumerate(parts):
-        leading = ".".join(parts[: place + 1])
-        plain = part.lower().replace("_", "")
-        yield leading, plain
-        yield leading, _SUFFIX.sub("", plain)
-
-
-def _below(name: str, path: str) -> bool:
-    return not path or name == path or name.startswith(f"{path}.")
+    for place in leading(path[:LONGEST]):
+        plain = place.rpartition(".")[2].lower().replace("_", "")
+        yield place, plain
+        yield place, _SUFFIX.sub("", plain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,7 @@ from rnndiag import cells
 from rnndiag.cells.base import Cell, InTorch
 from rnndiag.records import Shape
 from rnndiag.wiring import _state_dict_foreign as foreign
+from rnndiag.wiring._state_dict_names import LONGEST, NameIndex, parent
 
 _HH = re.compile(r"(?P<prefix>(.*\.)?)weight_hh(?P<rest>.*)")
 _SUFFIX = re.compile(r"(_l\d+(_reverse)?)?")
@@ -97,12 +99,12 @@ def find(
     Those that torch.nn does not have come last, behind those whose tensors are `unread`.
     """
     modules = [*_in_torch_nn(shapes)]
+    found = {module.path for module in modules}
     packed = {name.rpartition(".")[0]: (name, why) for name, why in unread.items()}
     for path, (name, why) in packed.items():
-        if path not in [module.path for module in modules]:
+        if path not in found:
             modules.append(RecurrentModule(path=path, problem=f"{name}: {why}"))
-    paths = [module.path for module in modules]
-    others = foreign.find(shapes, paths)
+    others = foreign.find(shapes, [module.path for module in modules])
     named = (RecurrentModule(path=own.path, problem=own.why, told=own.kind) for own in others)
     return (*modules, *named)
 
@@ -111,25 +113,36 @@ def _in_torch_nn(shapes: Mapping[str, Shape]) -> Iterator[RecurrentModule]:
     """Those that are named as torch.nn's, whether or not they are."""
     rests: dict[str, list[str]] = {}
     for name in shapes:
-        if found := _HH.fullmatch(name):
+        if len(name) <= LONGEST and (found := _HH.fullmatch(name)):
             prefix = found["prefix"].removesuffix("parametrizations.")
             rests.setdefault(prefix, []).append(found["rest"])
+    paths = {prefix.removesuffix(".") for prefix in rests}
+    stored = _Stored(shapes, NameIndex(shapes, {*paths, *map(parent, paths)}))
     for prefix, own in rests.items():
-        yield _module(prefix, own, shapes)
+        yield _module(prefix, own, stored)
 
 
-def _module(prefix: str, rests: Sequence[str], shapes: Mapping[str, Shape]) -> RecurrentModule:
-    path = prefix.removesuffix(".")
+class _Stored:
+    """The tensors' shapes, and their names by module."""
+
+    def __init__(self, shapes: Mapping[str, Shape], names: NameIndex) -> None:
+        self.shapes = shapes
+        self.below = names.below
+        self.of_cells = cache(lambda path: foreign.of_cells(path, names.below(path)))
+
+
+def _module(prefix: str, rests: Sequence[str], stored: _Stored) -> RecurrentModule:
+    path, shapes = prefix.removesuffix("."), stored.shapes
     try:
         layers = tuple(
-            tuple(_arrays(prefix, suffix, shapes) for suffix in layer) for layer in _layers(rests)
+            tuple(_arrays(prefix, suffix, stored) for suffix in layer) for layer in _layers(rests)
         )
         found = {_cell(arrays, shapes) for layer in layers for arrays in layer}
         if len(found) > 1:
             kinds = sorted(cell.kinds[0] for cell in found)
             raise _Strange(f"its layers are of several kinds: {', '.join(kinds)}")
         is_cell = rests[0] == ""
-        _check_plain(prefix, layers, shapes, is_cell=is_cell)
+        _check_plain(path, layers, stored, is_cell=is_cell)
     except _Strange as strange:
         return RecurrentModule(path=path, problem=str(strange), told=strange.kind)
     first, last = layers[0][0], layers[-1][0]
@@ -153,26 +166,27 @@ def _layers(rests: Sequence[str]) -> list[list[str]]:
     if list(rests) == [""]:
         return [[""]]
     layers = [[f"_l{k}"] for k in range(sum(not rest.endswith("_reverse") for rest in rests))]
+    known = frozenset(rests)
     for layer in layers:
-        if f"{layer[0]}_reverse" in rests:
+        if f"{layer[0]}_reverse" in known:
             layer.append(f"{layer[0]}_reverse")
-    missing = {suffix for layer in layers for suffix in layer}.symmetric_difference(rests)
+    missing = {suffix for layer in layers for suffix in layer}.symmetric_difference(known)
     if missing or len({len(layer) for layer in layers}) > 1:
         raise _Strange(f"its layers or directions are not complete: {', '.join(rests)}")
     return layers
 
 
-def _arrays(prefix: str, suffix: str, stored: Mapping[str, Shape]) -> tuple[str, ...]:
+def _arrays(prefix: str, suffix: str, stored: _Stored) -> tuple[str, ...]:
     """The names of one direction's arrays; biases and projection where they are there."""
     wanted = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     names = {name: f"{prefix}{name}{suffix}" for name in wanted}
-    there = {name: full for name, full in names.items() if full in stored}
+    there = {name: full for name, full in names.items() if full in stored.shapes}
     if "weight_ih" not in there:
         pieces = f"{prefix}parametrizations.weight_ih{suffix}."
-        if any(name.startswith(pieces) for name in stored):
+        if any(name.startswith(pieces) for name in stored.below(prefix.removesuffix("."))):
             raise _Strange(f"{names['weight_ih']} has parametrizations that rnndiag cannot undo")
         raise _Strange(f"{names['weight_hh']} stands without {names['weight_ih']}")
-    vector = len(stored[names["weight_hh"]]) == 1
+    vector = len(stored.shapes[names["weight_hh"]]) == 1
     if not vector and ("bias_ih" in there) != ("bias_hh" in there):
         raise _Strange(f"of {names['bias_ih']} and {names['bias_hh']} one is missing")
     return tuple(there.values())
@@ -200,24 +214,23 @@ def _cell(names: Sequence[str], shapes: Mapping[str, Shape]) -> type[Cell]:
 
 
 def _check_plain(
-    prefix: str,
+    path: str,
     layers: Sequence[Sequence[Sequence[str]]],
-    stored: Iterable[str],
+    stored: _Stored,
     *,
     is_cell: bool,
 ) -> None:
     """Raise for a module with further weights that change its equations."""
-    path = prefix.removesuffix(".")
     altered = foreign.alteration(path)
     if altered:
         raise _Strange(f"told by its name {path}; its equations are not torch.nn's", altered)
     own = {name for layer in layers for arrays in layer for name in arrays}
-    further = [name for name in stored if name.startswith(prefix) and name not in own]
+    further = [name for name in stored.below(path) if name not in own]
     if not is_cell:
         # A stack runs in one call, so that only what is in it can change its steps.
         further = foreign.within(further)
     elif not further:
-        further = foreign.around_a_cell(path, stored)
+        further = stored.of_cells(parent(path))
     if further:
         what = "cell" if is_cell else "subclass"
         raise _Strange(f"a custom {what}, which also holds {', '.join(further[:3])}")

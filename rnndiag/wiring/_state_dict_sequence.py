@@ -58,7 +58,7 @@ def layers(
 def _in_order(path: str, told: Mapping[str, TorchModule]) -> Iterator[str]:
     """The modules that compute something, first to last; raises `_Unclear`."""
     own = told.get(path)
-    if own is None or own.hooked or isinstance(own.settings.get("max_norm"), float):
+    if own is None or own.hooked or _is_number(own.settings.get("max_norm")):
         raise _Unclear
     if own.class_name == _SEQUENTIAL:
         prefix = f"{path}." if path else ""
@@ -70,6 +70,11 @@ def _in_order(path: str, told: Mapping[str, TorchModule]) -> Iterator[str]:
         raise _Unclear
     elif own.class_name not in _IDLE:
         yield path
+
+
+def _is_number(value: object) -> bool:
+    """Whether an embedding shortens its vectors as it looks them up."""
+    return isinstance(value, (int, float))
 
 
 def _specs(path: str, units: Mapping[str, Unit], maker: SpecMaker) -> Iterator[LayerSpec]:

@@ -40,12 +40,15 @@ def labels(modules: Sequence[RecurrentModule], paths: Iterable[str]) -> dict[str
     recurrent = {module.path: module for module in modules}
     taken: set[str] = set()
     found: dict[str, str] = {}
+    tried: dict[str, int] = {}
     for path in dict.fromkeys((*recurrent, *paths)):
         module = recurrent.get(path)
         at_root = module.in_torch.name.lower() if module else "root"
-        label = _WRAPPERS.sub("", path) or at_root
+        label = stem = _WRAPPERS.sub("", path) or at_root
         while taken & (own := {label, *(layer_names(label, module) if module else ())}):
-            label += "_"
+            # Counted on from the last of this stem: a file may have thousands of them.
+            tried[stem] = tried.get(stem, 0) + 1
+            label = f"{stem}_" if tried[stem] == 1 else f"{stem}_{tried[stem]}"
         taken |= own
         found[path] = label
     return found

@@ -7,7 +7,7 @@ one possibility, and left out otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,6 +24,8 @@ _UNORDERED = ("safetensors", "safetensors-sharded", "torch-distributed")
 _TRACED = ("torchscript",)
 """Formats whose modules keep the names of their classes, but have code of their own."""
 _INPUT = "input"
+_MOST_LAYERS = 256
+"""Recurrent layers that are run, of all modules together: each takes its time."""
 
 
 def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph:
@@ -32,7 +34,8 @@ def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph
     put_together = tuple(compose.notes(content.shapes))
     told, unread = content.modules, content.unread
     content = compose.composed(content)
-    modules = tuple(sequence.as_their_classes_say(find(content.shapes, unread), told))
+    named = sequence.as_their_classes_say(find(content.shapes, unread), told)
+    modules = tuple(_no_more_than_are_run(named))
     maker = SpecMaker(
         tensors=content.tensors,
         pieces=pieces,
@@ -47,6 +50,15 @@ def graph(checkpoint: Checkpoint, content: StateDict, options: Options) -> Graph
     said = sequence.custom_classes(modules, told)
     further = (*put_together, *said, *_unknown_activation(maker, modules))
     return replace(wired, notes=(*wired.notes, *further))
+
+
+def _no_more_than_are_run(modules: Iterable[RecurrentModule]) -> Iterator[RecurrentModule]:
+    """The modules; those that come too late to be run are named with that as their problem."""
+    left = _MOST_LAYERS
+    for module in modules:
+        left -= len(module.layers)
+        why = f"no more than {_MOST_LAYERS} recurrent layers of a file are run"
+        yield module if left >= 0 or module.problem else replace(module, layers=(), problem=why)
 
 
 def _wired(

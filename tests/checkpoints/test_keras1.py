@@ -18,7 +18,7 @@ import pytest
 from rnndiag import checkpoints, pipeline
 from rnndiag.checkpoints._keras.keras1 import modern, translated
 from rnndiag.checkpoints._keras.keras1_arrays import packed, writer_of
-from rnndiag.errors import UnreadableCheckpoint
+from rnndiag.errors import BadOption, UnreadableCheckpoint
 from rnndiag.records import KerasModel, NamedArray, Options, ProbeRun
 from tests.keras_files import architecture, weights_only
 
@@ -112,6 +112,21 @@ def test_weights_beside_their_architecture(tmp_path: Path, name: str) -> None:
     have, want = run(path, source), run(source, source)
     assert have.wiring == "exact"
     assert all(map(np.array_equal, have.outputs, want.outputs))
+
+
+@pytest.mark.parametrize("name", ["sequential", "two_branches"])
+def test_weights_with_an_architecture_from_elsewhere(tmp_path: Path, name: str) -> None:
+    """Joined branches have layers that the weights leave out."""
+    path = weights_only(TENSORFLOW / f"{name}.h5", tmp_path / "weights.h5")
+    told = tmp_path / "elsewhere.json"
+    told.write_text(
+        json.dumps({**architecture(TENSORFLOW / f"{name}.h5"), "keras_version": "1.2.2"})
+    )
+    other = weights_only(TENSORFLOW / "convolved.h5", tmp_path / "other.h5")
+    found = pipeline.inspect(str(path), Options(batch=1, seeds=1, architecture=str(told)))
+    assert found.run.wiring == "exact"
+    with pytest.raises(BadOption, match="not of other"):
+        pipeline.inspect(str(other), Options(batch=1, seeds=1, architecture=str(told)))
 
 
 def test_weights_without_an_architecture(tmp_path: Path) -> None:

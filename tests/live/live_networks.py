@@ -221,6 +221,28 @@ class Convolving(nn.Module):
         return self.rnn(self.conv(x.unsqueeze(1)).transpose(1, 2))[0]
 
 
+class Complex(nn.Module):
+    """With parameters and buffers that no reader loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(FEATURES, UNITS, batch_first=True)
+        self.turn = nn.Parameter(torch.randn(UNITS, dtype=torch.complex64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.rnn(x)[0] * self.turn).abs()
+
+
+class ComplexBuffer(Complex):
+    """The same, not trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        turn = self.turn.detach()
+        del self.turn
+        self.register_buffer("turn", turn)
+
+
 def changed() -> Loop:
     """A loop that does something to the state in between."""
     return Loop(change=0.9)

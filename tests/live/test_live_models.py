@@ -181,6 +181,18 @@ def test_keras_files_need_no_model() -> None:
     assert "a file of Keras's" in refused(f"{NETWORKS}:Chain", str(sample)).message
 
 
+def test_parameters_that_are_no_real_numbers_are_refused() -> None:
+    error = refused(f"{NETWORKS}:Complex", saved(live_networks.Complex()))
+    assert "parameters that are no real numbers are not loaded: turn (complex64)" in str(error)
+
+
+def test_buffers_that_are_no_real_numbers_are_said() -> None:
+    path = saved(live_networks.ComplexBuffer())
+    report = rnndiag.diagnose(path, model=f"{NETWORKS}:ComplexBuffer", timesteps=STEPS)
+    told = "buffers that are no real numbers are the factory's own, not the file's: turn"
+    assert any(told in note for note in report.notes)
+
+
 # ---------------------------------------------------------------- the probe
 
 

@@ -67,7 +67,8 @@ def _layers(
 def _apart(layers: Mapping[str, Inferred]) -> list[str]:
     """That nothing tells who feeds whom."""
     runs = [name for name, own in layers.items() if own.problem is None]
-    return [f"weights without an architecture: {_list(runs)}: each runs on its own"] if runs else []
+    alone = "runs on its own" if len(runs) == 1 else "each runs on its own"
+    return [f"weights without an architecture: {_list(runs)}: {alone}"] if runs else []
 
 
 def _guessed(layers: Mapping[str, Inferred], defaults: Config, told: Iterable[str]) -> list[str]:

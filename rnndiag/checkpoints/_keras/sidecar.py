@@ -14,6 +14,8 @@ from rnndiag.errors import UnreadableCheckpoint, UnsupportedCheckpoint
 _LARGEST = 1 << 24
 """Bytes; an architecture is some hundred kilobytes at most."""
 
+_LEFT_OUT = ("InputLayer", "Add", "Multiply", "Average", "Maximum", "Concatenate", "Dot")
+
 Config = Mapping[str, Any]
 
 
@@ -77,14 +79,24 @@ def _others(path: Path) -> Iterator[tuple[Path, Config]]:
 
 
 def fits(config: Config, layers: Collection[str]) -> bool:
-    """Whether the file's layers are the model's; some writers leave inputs out."""
+    """Whether the file's layers are the model's.
+
+    Some writers leave out inputs and what joins branches, and old nested models have no names.
+    """
     inner = config["config"]
     configs = inner.get("layers", []) if isinstance(inner, Mapping) else inner
     try:
-        names = {
-            layer.get("name") or layer["config"]["name"]: layer["class_name"] for layer in configs
-        }
+        names = [(_name(layer), layer["class_name"]) for layer in configs]
     except (AttributeError, KeyError, TypeError):
         return False
-    inputs = {name for name, kind in names.items() if kind == "InputLayer"}
-    return set(names) - inputs <= set(layers) <= set(names)
+    known = {name for name, _ in names if name is not None}
+    needed = {name for name, kind in names if name is not None and kind not in _LEFT_OUT}
+    nameless = sum(name is None for name, _ in names)
+    return needed <= set(layers) and len(set(layers) - known) <= nameless
+
+
+def _name(layer: Config) -> str | None:
+    """A layer's name; none of an old nested Sequential, whose configuration is a list."""
+    own = layer["config"]
+    name = layer.get("name") or (None if isinstance(own, list) else own["name"])
+    return None if name is None else str(name)

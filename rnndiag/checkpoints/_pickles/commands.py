@@ -47,7 +47,7 @@ def warning(called: Sequence[str], named: Sequence[str]) -> str | None:
     if not told:
         return None
     return (
-        f"unpickling this file, as torch.load(weights_only=False) does, would "
+        f"unpickling this file, as pickle and torch.load without weights_only do, would "
         f"{' and '.join(told)}; rnndiag did not"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from rnndiag.checkpoints._archives.zip_members import leads_out
 from rnndiag.checkpoints._pickles.objects import shown
 from rnndiag.checkpoints.base import sha256
 from rnndiag.errors import UnreadableCheckpoint, UnsafeCheckpoint
+
+_ONE = re.compile(r"(?P<stem>.+)-(?P<own>\d{5})-of-(?P<of>\d{5})(?P<suffix>\.[a-z]+)")
+"""Shards' names, as Transformers gives them."""
 
 
 def part(index: Path, name: str) -> Path:
@@ -31,6 +35,30 @@ def part(index: Path, name: str) -> Path:
     if not any(path.resolve().is_relative_to(folder) for folder in allowed):
         raise _unsafe(index, name)
     return path
+
+
+def notes_on_one(path: Path) -> tuple[str, ...]:
+    """That a file, by its name, is one shard of several; nothing of any other."""
+    name = _ONE.fullmatch(path.name)
+    if name is None or int(name["of"]) < 2:
+        return ()
+    index = path.with_name(f"{name['stem']}{name['suffix']}.index.json")
+    hint = (
+        f"{index.name} beside it gives the whole"
+        if index.is_file()
+        else f"their index {index.name} is not beside it"
+    )
+    return (f"by its name shard {int(name['own'])} of {int(name['of'])} alone; {hint}",)
+
+
+def hint_for(folder: Path) -> str:
+    """What to try with a folder of shards that has no index; empty for any other."""
+    names = sorted(own.name for own in folder.iterdir())
+    shard = next(filter(None, map(_ONE.fullmatch, names)), None)
+    if shard is None:
+        return ""
+    index = f"{shard['stem']}{shard['suffix']}.index.json"
+    return f"its shards lack their index, {index}: copy it too, or name one shard for a part"
 
 
 def digest(paths: Iterable[Path]) -> str:

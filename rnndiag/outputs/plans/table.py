@@ -13,13 +13,14 @@ from rich.text import Text
 from rnndiag.outputs._grid import bullet, grid, grouped, printed
 from rnndiag.outputs.plans._words import FRAMEWORKS, asked_by, extent, least, value
 from rnndiag.records.plan import Best, Plan, Step, Unsearched
-from rnndiag.wording import counted, number, plain
+from rnndiag.wording import number, plain
 
 _HEADINGS: Mapping[str, str] = {
     "repair": "First repair",
     "try": "Then try, one at a time, and keep what validates better",
     "last": "Last of all",
 }
+_KEPT = "the lines of a step keep what the steps before it set: leave out what did not help"
 
 
 def render(plan: Plan, *, width: int, color: bool, verbose: bool) -> str:
@@ -37,11 +38,11 @@ def _print(console: Console, plan: Plan, verbose: bool) -> None:
 
 def _print_head(console: Console, plan: Plan) -> None:
     console.print(Text(plan.checkpoint, style="bold"))
-    found = counted(plan.findings, "finding")
-    console.print(f"{FRAMEWORKS[plan.framework]}, {found}: {plan.summary}")
+    console.print(f"{FRAMEWORKS[plan.framework]}: {plan.summary}")
     if plan.best is not None:
         console.print(f"best trial: {_best(plan.best)}")
-    console.print()
+    if plan.steps or plan.notes:
+        console.print()
 
 
 def _best(best: Best) -> str:
@@ -59,6 +60,8 @@ def _print_steps(console: Console, steps: Iterable[Step], verbose: bool) -> None
         if _HEADINGS[step.kind] != heading:
             heading = _HEADINGS[step.kind]
             console.print(Text(heading, "bold"))
+            if verbose and step.kind == "try":
+                console.print(Text(f" {_KEPT}", "dim"))
         row = Table.grid(padding=(0, 1))
         row.add_column(justify="right", width=3)
         row.add_row(f"{place}.", _told(step))

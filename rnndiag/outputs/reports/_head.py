@@ -8,17 +8,15 @@ from rich.text import Text
 from rnndiag.outputs._grid import bullet, grouped
 from rnndiag.outputs.reports._coverage import array_counts
 from rnndiag.records import Report
-from rnndiag.wording import byte_count, counted, number, title
+from rnndiag.wording import byte_count, counted, number, title, written_by
 
 
 def print_head(console: Console, report: Report) -> None:
     """What the file is, and what was run through it."""
     file, probe = report.checkpoint, report.probe
-    version = f" {file.framework_version}" if file.framework_version else ""
-    framework = {"keras": "Keras", "torch": "PyTorch"}[file.framework]
     console.print(Text(file.path, style="bold"))
     console.print(
-        f"{framework}{version}, {file.format}, {byte_count(file.bytes)}, "
+        f"{written_by(file)}, {file.format}, {byte_count(file.bytes)}, "
         f"{file.parameters:,} parameters"
     )
     if not any(layer.analysed for layer in report.layers):
