@@ -128,9 +128,7 @@ def diagnose(path: str, case: Case, progress: Progress = silent) -> Diagnosis:
 
     Raises `rnndiag.errors.RnndiagError`, for a saved report too: it has no arrays.
     """
-    if saved_reports.recognises(Path(path)):
-        hint = "give the checkpoint itself; a saved report serves advise, compare and plan"
-        raise UnreadableCheckpoint(f"{path}: is a saved report, which has no arrays", hint)
+    saved_reports.refuse(path)
     job = _job(path, case, None)
     found = pipeline.inspect(path, case.options, progress)
     return replace(found, report=_judged(job, found.report, progress))
@@ -165,7 +163,12 @@ def _is_json(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(_HEAD)
     # safetensors begin with a length, which has zeros in it, before their JSON.
-    return b"\0" not in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"["))
+    is_text = b"\0" not in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"["))
+    if not is_text:
+        return False
+    from rnndiag import checkpoints
+
+    return not checkpoints.may_be_index(path)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -63,6 +64,18 @@ def kernel_of(stored: Array) -> Array:
     """A kernel as Keras stores it, in PyTorch's order."""
     turned: Array = stored.transpose(stored.ndim - 1, stored.ndim - 2, *range(stored.ndim - 2))
     return turned
+
+
+def turned(stored: Array, rank: int, padding: Any) -> Array:
+    """A kernel of Theano's, (*size, C_in, C_out), turned around: what the others store.
+
+    Raises `UnknownGeometry` for windows of even sizes under ``same`` padding, which
+    Theano pads on other sides.
+    """
+    size = stored.shape[:rank]
+    if padding == "same" and any(number % 2 == 0 for number in size):
+        raise UnknownGeometry(f"Theano pads windows of {size} in its own way, not supported here")
+    return np.flip(stored, tuple(range(rank))).copy()
 
 
 @dataclass(frozen=True, kw_only=True)

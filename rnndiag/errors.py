@@ -21,6 +21,10 @@ class UnreadableCheckpoint(RnndiagError):
     """The file is missing, damaged, or in no format that a reader recognises."""
 
 
+class NoCheckpoint(UnreadableCheckpoint):
+    """The content is of none of the formats; it may never have been meant as a checkpoint."""
+
+
 class UnsupportedCheckpoint(RnndiagError):
     """The format is known, but this version does not read it."""
 

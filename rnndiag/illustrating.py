@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rnndiag import advising
 from rnndiag.advising import Case
 from rnndiag.progress import Progress, part, silent
 from rnndiag.publishing import folders
 from rnndiag.publishing.base import Page, Shown
+from rnndiag.publishing.folders import About
 from rnndiag.records import Comparison, Course, LayerReport, Outcome, Report
+
+if TYPE_CHECKING:
+    from rnndiag.figures.base import Picture
 
 PAGE, TEXT, NUMBERS, ARRAYS = "index.html", "report.md", "report.json", "arrays.npz"
 _DIAGNOSED = 0.6
@@ -38,7 +42,8 @@ def illustrate(
     An earlier report in its place is replaced at the very end; with `force` whatever stands
     there. Raises `rnndiag.errors.RnndiagError`.
     """
-    folders.check_replaceable(folder, force=force, read=[path, *_files(case)])
+    about = About(kind="report", subject=Path(path).name)
+    folders.check_replaceable(folder, force=force, read=[path], kind=about.kind)
     found = advising.diagnose(path, case, part(progress, 0.0, _DIAGNOSED))
 
     from rnndiag import arrays as files
@@ -51,19 +56,12 @@ def illustrate(
 
     subject = Subject.of(found.report, found.run, case.policy.lag)
     numbers = json.as_data(Outcome(reports=(found.report,)))
-    with folders.replacing(folder) as made:
+    with folders.replacing(folder, about, force=force) as made:
         publish("checkpoint", subject, page, numbers, made, part(progress, _DIAGNOSED, 0.99))
         if arrays:
             progress("saving the arrays", 0.99)
             files.save(found.run, made / ARRAYS)
     return found.report
-
-
-def _files(case: Case) -> list[str | Path]:
-    """The files beside the checkpoint that are read."""
-    beside = case.evidence
-    named = (case.options.probe, case.options.targets, beside.history, beside.context)
-    return [file for file in (*named, beside.trials, beside.baseline) if file is not None]
 
 
 def illustrate_comparison(
@@ -76,8 +74,10 @@ def illustrate_comparison(
     def page(pictures: Pictures, broken: list[str]) -> Page:
         return pages.page(comparison, pictures, broken)
 
-    folders.check_replaceable(folder, force=force)
-    with folders.replacing(folder) as made:
+    names = [Path(own.checkpoint.path).name for own in (comparison.before, comparison.after)]
+    about = About(kind="compare", subject=" → ".join(names))
+    folders.check_replaceable(folder, force=force, kind=about.kind)
+    with folders.replacing(folder, about, force=force) as made:
         publish("comparison", comparison, page, json.as_data(comparison), made, progress)
 
 
@@ -91,8 +91,9 @@ def illustrate_course(
     def page(pictures: Pictures, broken: list[str]) -> Page:
         return pages.page(course, pictures, broken)
 
-    folders.check_replaceable(folder, force=force)
-    with folders.replacing(folder) as made:
+    about = About(kind="track", subject=Path(course.points[-1].path).absolute().parent.name)
+    folders.check_replaceable(folder, force=force, kind=about.kind)
+    with folders.replacing(folder, about, force=force) as made:
         publish("training", course, page, json.as_data(course), made, progress)
 
 
@@ -133,7 +134,7 @@ def _drawn(
 ) -> Iterator[tuple[LayerReport | None, Shown] | str]:
     """Each picture as it lies in the folder, and why one is missing."""
     from rnndiag import figures
-    from rnndiag.figures.base import NotDrawn
+    from rnndiag.figures.base import NotDrawn, Picture
 
     modules = figures.modules(kind)
     names: set[str] = set()
@@ -141,19 +142,23 @@ def _drawn(
         what = module.__name__.rpartition(".")[2].replace("_", " ")
         progress(f"drawing: {what}", place / len(modules))
         for picture in figures.draw(module, subject):
+            made: Shown | NotDrawn
             if isinstance(picture, NotDrawn):
-                yield f"The figure {picture.name} could not be drawn: {picture.reason}"
-                continue
-            file = _file_name(picture.name, picture.layer, names)
-            yield picture.layer, figures.shown(picture, folder, file)
+                made = picture
+            else:
+                made = figures.shown(picture, folder, _file_name(picture, names))
+            if isinstance(made, NotDrawn):
+                yield f"The figure {made.name} could not be drawn: {made.reason}"
+            elif isinstance(picture, Picture):
+                yield picture.layer, made
 
 
-def _file_name(picture: str, layer: LayerReport | None, taken: set[str]) -> str:
+def _file_name(picture: Picture, taken: set[str]) -> str:
     """``lstm-forward-gradient_profile.png``; a number behind what is taken already."""
-    parts = [picture]
+    parts, layer = [picture.name], picture.layer
     if layer is not None:
         call = (f"call{layer.call}",) if layer.call else ()
-        parts = [layer.id, *call, layer.direction or "", picture]
+        parts = [layer.id, *call, layer.direction or "", picture.name]
     stem = re.sub(r"[^\w.-]+", "_", "-".join(filter(None, parts)), flags=re.ASCII).lstrip(".-")
     # File systems end at 255 bytes, and some tell no capitals from small letters.
     stem = stem[-120:]

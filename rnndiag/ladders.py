@@ -16,7 +16,7 @@ A ``weight_decay`` without separate values stands for that of kernel, recurrent 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -121,13 +121,21 @@ class _Climb:
         if self.baseline not in self.tried and needed:
             return self._try(self.baseline, f"no trial is without {self.ladder.called} yet")
         below = self.baseline
-        for rung in self.ladder.rungs:
+        for rung in self._rungs():
             if rung not in self.tried:
                 return self._try(rung, self._so_far(below))
             if self.ladder.climbs and not self._compare(rung, below).better:
                 return self._fallen(rung, below)
             below = rung
         return self._finished()
+
+    def _rungs(self) -> Sequence[Value]:
+        """The ladder upwards; of values that are only compared, first what is next to the best."""
+        values = [value for value in self.tried if value]
+        if self.ladder.climbs or not values:
+            return self.ladder.rungs
+        best = min(values, key=lambda value: min(self.tried[value].values()))
+        return sorted(self.ladder.rungs, key=lambda rung: abs(math.log(rung / best)))
 
     def _fallen(self, rung: Value, below: Value) -> Next:
         """After a rung that was not better than the one below it."""
@@ -200,7 +208,7 @@ class _Climb:
         if self.ladder.climbs and below != self.baseline:
             return self._told(below, rungs[rungs.index(below) - 1])
         first = min(self.tried, key=lambda value: min(self.tried[value].values()))
-        known = below if below in self.tried else first
+        known = below if self.baseline in self.tried else first
         best = self.sign * min(self.tried[known].values())
         return f"{self.trials.metric} is {best:.4g} {self._with(known)}"
 

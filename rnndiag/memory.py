@@ -35,6 +35,8 @@ class _Budget:
     most: int
     left: float
     name: str
+    said: str
+    """`most` in the user's own words, where there are any."""
 
 
 _BUDGET: ContextVar[_Budget | None] = ContextVar("memory", default=None)
@@ -45,11 +47,12 @@ def parse(size: int | str) -> int:
     found = _SIZE.fullmatch(str(size).strip())
     # A number of a thousand digits is no size, and none of Python's floats either.
     if found is None or len(found["number"]) > 20:
-        raise BadOption(f"max_memory is {str(size)[:40]!r}", "a size such as 2GB, 512MiB or bytes")
+        told = f"--max-memory {str(size)[:40]!r}: is no size"
+        raise BadOption(told, "such as 2GB, 512MiB or a number of bytes")
     base = 1024 if found["binary"] else 1000
     taken = int(float(found["number"]) * base ** _POWERS.index(found["unit"].lower()))
     if taken < 1:
-        raise BadOption(f"max_memory is {size}, but must be at least 1 byte")
+        raise BadOption(f"--max-memory {size}: must be at least 1 byte")
     return taken
 
 
@@ -69,7 +72,8 @@ def bounded(most: int | str | None, name: str) -> Iterator[None]:
     Raises `TooLarge`, also where the machine has less.
     """
     allowed = default() if most is None else parse(most)
-    token = _BUDGET.set(_Budget(most=allowed, left=allowed, name=name))
+    said = most if isinstance(most, str) and not most.isdigit() else shown(allowed)
+    token = _BUDGET.set(_Budget(most=allowed, left=allowed, name=name, said=said))
     try:
         yield
     except MemoryError as error:
@@ -92,8 +96,9 @@ def check(size: float, what: str, hint: str = _HINT) -> None:
         place = "" if budget is None else f"{budget.name}: "
         used = most - left()
         beside = f" beside {shown(used)}" if used >= most / 20 else ""
+        said = shown(most) if budget is None else budget.said
         raise TooLarge(
-            f"{place}{what} would take {shown(size)}{beside}; --max-memory is {shown(most)}", hint
+            f"{place}{what} would take {shown(size)}{beside}; --max-memory is {said}", hint
         )
 
 
@@ -103,6 +108,18 @@ def take(size: float, what: str, hint: str = _HINT) -> None:
     budget = _BUDGET.get()
     if budget is not None:
         budget.left -= size
+
+
+@contextmanager
+def given_back() -> Iterator[None]:
+    """What is taken within counts as free again afterwards: it does not last."""
+    budget = _BUDGET.get()
+    before = budget.left if budget is not None else 0.0
+    try:
+        yield
+    finally:
+        if budget is not None:
+            budget.left = before
 
 
 def shown(size: float) -> str:

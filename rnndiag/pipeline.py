@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnndiag import memory
+from rnndiag.errors import BadOption, BadProbe
 from rnndiag.progress import Progress, silent
 from rnndiag.records import Checkpoint, Options, ProbeRun, Report
 
@@ -34,6 +35,10 @@ def diagnose(path: str, options: Options) -> Report:
 
 def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnosis:
     """The report and its run; `progress` hears what is being done."""
+    from rnndiag.saved import reports
+
+    reports.refuse(path)
+    _check_named(options)
     with memory.bounded(options.max_memory, path):
         return _inspect(path, options, progress)
 
@@ -61,7 +66,23 @@ def _inspect(path: str, options: Options, progress: Progress) -> Diagnosis:
 
     progress("measuring", 0.9)
     facts = [measurements.measure(layer, options) for layer in run.layers]
+    if options.windows > 1 and run.layers and not any(layer.stateful for layer in run.layers):
+        run = replace(run, notes=(*run.notes, _NOTHING_CARRIED))
     return Diagnosis(report=reporting.assemble(checkpoint, graph, run, facts), run=run)
+
+
+def _check_named(options: Options) -> None:
+    """Raise where a file that an option names is missing: told before the work, not after it."""
+    # Targets without a probe are another mistake, which the probe's maker tells.
+    for name in ("probe", "targets") if options.probe is not None else ():
+        place = getattr(options, name)
+        if place is not None and not Path(place).exists():
+            told = f"{place}: cannot be opened: No such file or directory"
+            raise BadProbe(told, f"check the path after --{name}")
+    file = (options.model or "").rpartition(":")[0]
+    if file.endswith(".py") and not Path(file).is_file():
+        hint = "check the path before the colon"
+        raise BadOption(f"--model {options.model}: no file {file}", hint)
 
 
 def _network(checkpoint: Checkpoint, options: Options) -> Runnable:
@@ -82,6 +103,7 @@ def _network(checkpoint: Checkpoint, options: Options) -> Runnable:
     return Network(graph, device)
 
 
+_NOTHING_CARRIED = "--windows does not count: no layer is stateful, which would carry its state on"
 _NOTHING_GAINED = (
     "--unsafe-load: the file's pickle was run and made no torch.nn.Module, so that the report "
     "is of the weights, as it is without the option"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _UNPRINTABLE = re.compile(
     "[^\t\n\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -20,3 +21,10 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """`text` in one line: a name can hold line breaks."""
     return printable(text).replace("\n", " ").replace("\t", " ")
+
+
+def first_of(names: Iterable[object], most: int) -> str:
+    """The first names, ``most`` of them, and how many more there are; empty for none."""
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more

@@ -102,14 +102,20 @@ def _exp(log: float) -> float:
     return float(np.exp(min(log, _LARGEST_LOG)))
 
 
+def fitted_steps(relative: Array) -> Array:
+    """The steps back k that the slope of ln(g_k / g_0) is fitted to, two at least."""
+    below = np.flatnonzero(relative < np.log(FIT_FLOOR))
+    # A gradient that is gone after one step has a slope too: that of this step.
+    end = max(int(below[0]), 2) if len(below) else len(relative)
+    found: Array = np.unique(np.linspace(0, end - 1, min(end, _FIT_POINTS)).astype(int))
+    return found
+
+
 def _slope(relative: Array) -> float | None:
     """Theil-Sen slope of ln(g_k / g_0) until it first falls below the floor."""
     if len(relative) < 2:
         return None
-    below = np.flatnonzero(relative < np.log(FIT_FLOOR))
-    # A gradient that is gone after one step has a slope too: that of this step.
-    end = max(int(below[0]), 2) if len(below) else len(relative)
-    k = np.unique(np.linspace(0, end - 1, min(end, _FIT_POINTS)).astype(int))
+    k = fitted_steps(relative)
     later, earlier = np.tril_indices(len(k), -1)
     rise = relative[k[later]] - relative[k[earlier]]
     return float(np.median(rise / (k[later] - k[earlier])))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from rnndiag.printable import one_line
 from rnndiag.records import CheckpointReport, Finding, LayerReport, NotJudged, Passed, Said
 
 NOTHING = "–"
@@ -72,7 +73,7 @@ def title(layer: LayerReport, width: int = 1000) -> str:
     """A layer's name with its call and its direction, cut in the middle to fit."""
     behind = _behind(layer.call, layer.direction)
     room = max(3, width - len(behind))
-    name = layer.id
+    name = one_line(layer.id)
     if len(name) > room:
         tail = (room - 1) // 2
         name = f"{name[: room - 1 - tail]}…{name[len(name) - tail :]}"

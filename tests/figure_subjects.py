@@ -41,7 +41,7 @@ def _layer(run: LayerRun, options: Options) -> Layer:
 
 def draw(module: Any, drawn: Subject) -> list[Picture]:
     """The pictures of one figure; a broken one fails the test."""
-    found = figures.draw(module, drawn)
+    found = list(figures.draw(module, drawn))
     assert all(isinstance(picture, Picture) for picture in found), found
     return [picture for picture in found if isinstance(picture, Picture)]
 

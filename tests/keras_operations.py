@@ -27,6 +27,10 @@ TENSORFLOW = (
     "tensorflow_slices",
     "tensorflow_shapes",
     "tensorflow_attention",
+    "graph_attention",
+    "graph_arithmetic",
+    "graph_reductions",
+    "graph_shapes",
 )
 
 # ---------------------------------------------------------------- operators
@@ -210,6 +214,67 @@ def tensorflow_attention(keras: Any) -> Any:
     kept = layers.GRU(2, name="kept")(tf.cast(h, tf.float32))
     ended = layers.GRU(2, name="ended")(tf.identity(h))
     return keras.models.Model(source, [*outputs, kept, ended])
+
+
+# ---------------------------------------------------------------- nodes of a TensorFlow graph
+
+# Before TensorFlow 2.4 functions became the nodes they are made of. A name with a slash before
+# the one it starts with cannot be saved in HDF5: hence no functions that make such nodes.
+
+
+@network
+def graph_attention(keras: Any) -> Any:
+    """Weights over time steps, names with a scope, and a GRU behind, which finds no mask."""
+    import tensorflow as tf
+
+    source, h = _sequence(keras)
+    scores = keras.layers.Dense(1, activation="tanh", name="score")(h)
+    weights = tf.nn.softmax(tf.squeeze(scores, [-1]))
+    context = tf.reduce_sum(h * tf.expand_dims(weights, -1), axis=1)
+    with tf.name_scope("mixing"):
+        mixed = tf.matmul(tf.nn.softmax(tf.matmul(h, h, transpose_b=True)), h)
+    return keras.models.Model(source, [context, keras.layers.GRU(2, name="behind")(mixed)])
+
+
+@network
+def graph_arithmetic(keras: Any) -> Any:
+    """Constants on either side, a comparison, and a layer called on what they make."""
+    import tensorflow as tf
+
+    source, h = _sequence(keras)
+    left = 1 - h * np.float32([1, 2, 3, 4])
+    right = tf.where(h > 0.1, h, tf.maximum(-h, 0.05) / 2)
+    joined = tf.sigmoid(left) - tf.pow(right, 1.5)
+    last = tf.nn.relu(joined[:, -1]) + tf.add_n([h[:, 0], h[:, 1]])
+    return keras.models.Model(source, [keras.layers.GRU(2, name="behind")(joined), last])
+
+
+@network
+def graph_reductions(keras: Any) -> Any:
+    """Along time, along both, with the axes kept, and of numbers of another type."""
+    import tensorflow as tf
+
+    source, h = _sequence(keras)
+    centred = h - tf.reduce_mean(h, axis=1, keepdims=True)
+    outputs = [keras.backend.mean(h, axis=1), tf.reduce_max(h, [1, 2]), tf.reduce_min(h, -1)]
+    outputs += [tf.reduce_sum(tf.cast(h > 0, tf.float32), 1), tf.reduce_prod(h, [1])]
+    outputs += [tf.argmax(h, axis=-1), keras.layers.GRU(2, name="behind")(centred)]
+    return keras.models.Model(source, outputs)
+
+
+@network
+def graph_shapes(keras: Any) -> Any:
+    """Sizes that are tensors, parts of a split, and slices that run backwards."""
+    import tensorflow as tf
+
+    source, h = _sequence(keras)
+    sizes = tf.stack([-1, tf.shape(h)[1], 2, 2], name="sizes")
+    first, second = tf.split(h, 2, axis=-1)
+    _, tail = tf.split(h, [1, -1], axis=1)
+    outputs = [tf.reshape(h, sizes), tf.stack([first, second], 2), tf.tile(tail, [1, 2, 1])]
+    outputs += [tf.transpose(h, [0, 2, 1]), h[:, ::-1, None, 1:], tf.unstack(h, axis=1)[2]]
+    behind = keras.layers.GRU(2, name="behind")(tf.concat([second, first], axis=-1)[:, 1:4])
+    return keras.models.Model(source, [*outputs, behind])
 
 
 # ---------------------------------------------------------------- attention

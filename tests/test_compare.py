@@ -12,6 +12,7 @@ from rnndiag import comparing, judging
 from rnndiag.errors import BadOption
 from rnndiag.measurements.unit_activity import UnitActivity
 from rnndiag.outputs.comparisons import _words as words
+from rnndiag.outputs.comparisons import table
 from rnndiag.records import Change, Comparison, LayerReport, Policy, Report, Skipped
 
 
@@ -96,7 +97,8 @@ def test_shares_are_compared_by_their_difference() -> None:
 
 def test_what_only_one_of_them_tells_is_unknown() -> None:
     found = compared(
-        with_facts(gradient_span=span(half_life=None)), with_facts(gradient_span=span())
+        with_facts(gradient_span=span(half_life=None, decay_per_step=None)),
+        with_facts(gradient_span=span()),
     )
     assert change(found, "half_life").verdict == "unknown"
 
@@ -198,3 +200,81 @@ def test_nothing_compared_is_no_good_news() -> None:
     found = comparing.of_reports(judged(layer()), judged(lost, exit_code=3))
     assert words.verdict(found) == ("nothing compared: AFTER without a recurrent layer to analyse")
     assert found.gone == ()
+
+
+# ---------------------------------------------------------------- the lag, what decays not, gaps
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (40, 55, "better"),  # reaches it
+        (49, 50, "better"),  # by a hair, and still: the task can be learned now
+        (55, 40, "worse"),
+        (90, 60, "changed"),  # shorter, and as good for this task
+        (20, 10, "worse"),
+    ],
+)
+def test_spans_are_judged_by_the_lag(before: int, after: int, verdict: str) -> None:
+    pair = (with_facts(gradient_span=span(span=own)) for own in (before, after))
+    assert change(compared(*pair, lag=50), "span").verdict == verdict
+
+
+def test_a_probe_that_ends_before_the_lag_does_not_tell_whether_it_is_reached() -> None:
+    cut = with_facts(gradient_span=span(span=40, timesteps=40, censored=True))
+    whole = with_facts(gradient_span=span(span=60))
+    assert change(compared(whole, cut, lag=50), "span").verdict == "worse"
+    longer = with_facts(gradient_span=span(span=43, timesteps=43, censored=True))
+    assert change(compared(cut, longer, lag=50), "span").verdict == "same"
+
+
+def test_what_got_better_is_told_beside_what_got_worse() -> None:
+    first = with_facts(gradient_span=span(span=3), unit_activity=units())
+    second = with_facts(gradient_span=span(), unit_activity=units(dead_share=0.2))
+    found = compared(first, second)
+    assert any("span 3 → 60 timesteps" in sentence for sentence in found.improvements)
+    assert any("RNN101" in own and own.endswith("is gone") for own in found.improvements)
+    worse, better = len(found.regressions), len(found.improvements)
+    assert worse
+    assert words.verdict(found).startswith(f"{worse} regression")
+    assert words.verdict(found).endswith(f", {better} improvements")
+    assert compared(first, first).improvements == ()
+
+
+def test_a_profile_that_does_not_decay_has_no_half_life_and_that_is_known() -> None:
+    falling = with_facts(gradient_span=span(half_life=1.64))
+    endless = with_facts(gradient_span=span(half_life=None, decay_per_step=1.01))
+    found = change(compared(falling, endless), "half_life")
+    assert (found.verdict, words.told(found)) == ("changed", "1.64 → no decay")
+    back = change(compared(endless, falling), "half_life")
+    assert (back.verdict, words.told(back)) == ("changed", "no decay → 1.64 timesteps")
+    assert change(compared(endless, endless), "half_life").verdict == "same"
+
+
+def test_what_is_missing_is_one_sentence_with_its_reason() -> None:
+    why = Skipped(reason="the states are not finite")
+    found = compared(with_facts(gradient_span=span()), with_facts(gradient_span=why))
+    (pair,) = found.pairs
+    (sentence,) = words.missing(pair)
+    assert sentence == "not measured after: span, half-life, growth: the states are not finite"
+    short = table.render(found, width=100, color=False, verbose=False)
+    assert sentence in short
+    assert "unknown" not in short
+    assert "unknown" in table.render(found, width=100, color=False, verbose=True)
+
+
+def test_layers_that_were_numbered_on_are_matched_by_their_order() -> None:
+    """Keras gives the next network in a process the next numbers."""
+    first = [layer(id=f"lstm_{k}", name=f"lstm_{k}", index=k) for k in (0, 1, 2)]
+    second = [layer(id=f"lstm_{k}", name=f"lstm_{k}", index=k - 1) for k in (1, 2, 3)]
+    found = comparing.of_reports(judged(*first), judged(*second))
+    pairs = [(pair.before.id, pair.after.id) for pair in found.pairs]
+    assert pairs == [("lstm_0", "lstm_1"), ("lstm_1", "lstm_2"), ("lstm_2", "lstm_3")]
+
+
+def test_a_name_does_not_pair_layers_of_unlike_size() -> None:
+    before = judged(layer(id="a", input_size=8), layer(id="b", input_size=64))
+    after = judged(layer(id="b", input_size=8), layer(id="c", input_size=64), layer(id="d"))
+    found = comparing.of_reports(before, after)
+    pairs = [(pair.before.id, pair.after.id) for pair in found.pairs]
+    assert pairs == [("a", "b"), ("b", "c")]

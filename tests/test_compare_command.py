@@ -84,6 +84,19 @@ def test_a_folder_with_figures(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "report" / "report.json").read_text())["regressions"]
 
 
+def test_what_a_folder_was_about_is_told_when_it_is_replaced(tmp_path: Path) -> None:
+    folder = ("-o", tmp_path / "report")
+    assert "replaced" not in run("compare", PLAIN, DECAYED, *PROBE, *folder).stderr
+    assert "replaced" not in run("compare", PLAIN, DECAYED, *PROBE, *folder).stderr
+    told = run("compare", PLAIN, PLAIN, *PROBE, *folder).stderr
+    assert "replaced the comparison of zen_plain.pt → zen_decayed.pt" in told
+    refused = run("report", PLAIN, *PROBE, *folder)
+    assert refused.exit_code == 2
+    assert "`rnndiag compare` wrote on zen_plain.pt → zen_plain.pt" in refused.stderr
+    forced = run("report", PLAIN, *PROBE, *folder, "--force")
+    assert "replaced the comparison of" in forced.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

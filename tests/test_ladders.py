@@ -74,6 +74,12 @@ PATHS += [
         ({0: 5, 1e-3: 3, 1e-4: 4}, None, 1e-3),
         ({0: 5, 1e-3: 6, 1e-4: 4}, None, 1e-4),
         ({0: 5, 1e-3: 5, 1e-4: 6}, None, "scrap"),
+        ({1e-4: 5}, 1e-3, None),
+        ({1e-5: 5}, 1e-4, None),
+        ({0: 6, 1e-5: 5}, 1e-4, None),
+        ({1e-5: 5, 1e-4: 4}, 1e-3, None),
+        ({1e-3: 5, 1e-4: 4}, None, 1e-4),
+        ({1e-3: 4, 1e-4: 5, 3e-3: 3}, None, 3e-3),
     )
 ]
 
@@ -190,6 +196,18 @@ def test_kernel_and_recurrent_decay_are_tried_separately() -> None:
     tried = trials(({}, 5.0), ({"kernel_decay": 1e-3}, 4.0))
     assert ladders.next_step("kernel_decay", tried).value == 1e-4
     assert ladders.next_step("recurrent_decay", tried).value == 1e-3
+
+
+def test_decays_that_were_never_left_out_are_compared_with_each_other() -> None:
+    assert climb("kernel_decay", {1e-5: 5, 1e-4: 4}).reason == (
+        "val_loss is 4 with kernel decay 0.0001: try with kernel decay 0.001 next"
+    )
+    assert climb("kernel_decay", {1e-5: 3, 1e-4: 4}).reason == (
+        "val_loss is 3 with kernel decay 1e-05: try with kernel decay 0.001 next"
+    )
+    assert climb("kernel_decay", {1e-3: 5, 1e-4: 4}).reason == (
+        "val_loss 4 with kernel decay 0.0001 is better than 5 with kernel decay 0.001"
+    )
 
 
 def test_values_that_are_nearly_a_rung() -> None:

@@ -122,6 +122,13 @@ def test_no_findings_lead_to_the_documents_first_experiments() -> None:
     assert [step(plan, name).value for name in ("dropout", "recurrent_dropout")] == [0.1, 0.2]
 
 
+def test_the_head_counts_what_was_found() -> None:
+    notes = planning.planned(judged(finding("RNN410", "note"), finding("RNN412", "note")))
+    assert notes.summary.startswith("2 notes; no error, no warning: ")
+    grave = planning.planned(judged(finding("RNN101", "error"), finding("RNN410", "note")))
+    assert grave.summary == "1 error, 1 note; the plan follows from RNN101 some-rule"
+
+
 def test_what_is_in_use_is_no_first_experiment() -> None:
     used = replace(NOTHING, recurrent_dropout=Setting(value=0.3, source="config"))
     assert "recurrent_dropout" not in settings(planning.planned(judged(own=used)))
@@ -348,6 +355,12 @@ def test_a_rung_widens_the_range_that_is_fitted_to_the_matrix() -> None:
     assert space(plan)["kernel_decay"] == (1e-5, 1e-3)
 
 
+def test_a_search_begins_with_the_best_trial_wherever_it_lies() -> None:
+    done = trials({"kernel_decay": 1e-5, "val_loss": 1.0}, {"kernel_decay": 1e-4, "val_loss": 1.1})
+    (own,) = [own for own in planning.planned(judged(), done).space if own.name == "kernel_decay"]
+    assert (own.low, own.high, own.ladder) == (1e-5, 1e-3, (1e-5, 1e-3))
+
+
 def test_several_seeds_count_by_their_best() -> None:
     rows = [(0.0, 2.2), (1e-3, 2.0), (1e-4, 1.9), (1e-4, 2.3)]
     done = trials(*({"learning_rate": k or 1e-2, "val_loss": v} for k, v in rows))
@@ -397,6 +410,14 @@ def test_nothing_analysed_is_no_plan() -> None:
     assert plan.exit_code == 3
     assert (plan.steps, plan.space) == ((), ())
     assert plan.notes == ("too odd",)
+    assert plan.summary.startswith("no recurrent layer could be analysed")
+    nothing = planning.planned(replace(made, layers=()))
+    assert nothing.summary == "no recurrent layer was found, so that there is nothing to plan"
+
+
+def test_trials_that_were_left_out_are_told() -> None:
+    done = replace(trials({"dropout": 0, "val_loss": 1.0}), notes=("1 trial left out: FAIL",))
+    assert "trials.csv: 1 trial left out: FAIL" in planning.planned(judged(), done).notes
 
 
 def test_biases_get_no_more_than_either_matrix() -> None:

@@ -13,6 +13,8 @@ import yaml
 from advise_runs import FAST, ROOT, SAMPLES, process, run
 from click.testing import Result
 
+from rnndiag.decays import written
+
 SEEN = ("zen_overfit.ckpt", "copy_exploding.pt", "adding_gru.h5", "manual_sigmoid_stack.h5")
 
 
@@ -54,7 +56,7 @@ def test_samples_get_a_plan(name: str) -> None:
 
 def test_an_overfitted_network_gets_more_of_everything() -> None:
     found = {own["setting"]: own for own in data(*sample("zen_overfit.ckpt"))["steps"]}
-    assert found["kernel_decay"]["value"] == 1e-4
+    assert found["kernel_decay"]["value"] == 5e-5
     assert found["recurrent_dropout"]["value"] == 0.2
     assert found["units"]["value"] == 20
     assert "RNN604" in [own["rule"] for own in found["early_stopping"]["reasons"]]
@@ -102,6 +104,40 @@ def test_trials_lead_on(saved: Path, tmp_path: Path) -> None:
     assert (first["setting"], first["value"]) == ("recurrent_dropout", 0.4)
 
 
+def test_a_first_decay_is_the_one_that_advise_gives(saved: Path) -> None:
+    steps = {own["setting"]: own for own in data(saved)["steps"]}
+    report = json.loads(saved.read_text())
+    first = next(own for own in report["findings"] if own["rule"] == "RNN401")
+    values = [written(steps[f"{part}_decay"]["value"]) for part in ("kernel", "recurrent")]
+    told = "try {} on the kernel and {} on the recurrent kernel".format(*values)
+    assert first["advice"][0]["text"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        (["--ignore", "RNN601"], {"RNN202"}),
+        (["--select", "RNN202"], {"RNN202"}),
+        (["--select", "RNN601", "--threshold", "RNN601.gap=99"], set()),
+    ],
+)
+def test_rules_are_chosen_as_elsewhere(saved: Path, arguments: list[str], left: set[str]) -> None:
+    rules = {own["rule"] for step in data(saved, *arguments)["steps"] for own in step["reasons"]}
+    assert "RNN601" not in rules
+    assert left <= rules
+
+
+def test_severities_are_chosen_as_elsewhere(saved: Path) -> None:
+    chosen = ["--select", "RNN601", "--severity", "RNN601=note"]
+    assert data(saved, *chosen)["summary"].startswith("1 note; no error, no warning")
+
+
+def test_short_helps_are_whole() -> None:
+    listed = run("--help").stdout.partition("Commands:")[2]
+    assert "..." not in listed
+    assert "plan     Say what to try next with CKPT, and what to search." in listed
+
+
 def test_the_configuration_counts(saved: Path, tmp_path: Path) -> None:
     """What is not asked is not planned for."""
     config = tmp_path / "rnndiag.toml"
@@ -122,7 +158,8 @@ def test_no_recurrent_layer_is_3(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(3, 2).state_dict(), path)
     result = plan(path, *FAST)
     assert result.exit_code == 3
-    assert "nothing to plan" in result.stdout
+    told = "PyTorch: no recurrent layer was found, so that there is nothing to plan"
+    assert result.stdout.splitlines() == [str(path), told]
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,7 @@ def test_the_table_tells_everything_in_order() -> None:
     places = [
         text.index(part)
         for part in (
-            *("runs/model.pt", "PyTorch, 1 finding", "best trial: val_loss", "First repair"),
+            *("runs/model.pt", "PyTorch: it follows", "best trial: val_loss", "First repair"),
             *(" 1. start", " 2. kernel_decay", "RNN601]", "watch: ‖K‖", " 3. residual"),
             *("1e-5 to 1e-4, log", "bias_decay = min(", "Not searched"),
             *("optimizer: a name", "units: less, not more: it is worse", "made-up input"),

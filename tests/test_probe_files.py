@@ -117,7 +117,7 @@ def test_a_wrong_number_of_keys(tmp_path: Path) -> None:
 
 
 def test_a_long_listing_is_cut(tmp_path: Path) -> None:
-    with pytest.raises(BadProbe, match=r"'a11', and 28 more$"):
+    with pytest.raises(BadProbe, match=r"'a11' and 28 more$"):
         load(saved(tmp_path, **{f"a{k}": X for k in range(40)}))
 
 

@@ -20,8 +20,8 @@ from rnndiag.errors import BadOption, BadProbe
 from rnndiag.records import (
     Course,
     Finding,
-    NotJudged,
     Options,
+    Passed,
     Policy,
     Report,
     Series,
@@ -152,11 +152,25 @@ def test_a_broken_file_is_a_gap_where_it_would_stand(tmp_path: Path) -> None:
     course = track(tmp_path)
     assert files(course) == ["1.pt", "2.pt", "4.pt", "5.pt"]
     told = {Path(gap.path).name: (gap.before, gap.reason) for gap in course.gaps}
-    assert list(told) == ["0.pt", "3.pt", "6.pt", "notes.txt"]
-    assert [before for before, _ in told.values()] == [0, 2, 4, None]
+    assert list(told) == ["0.pt", "3.pt", "6.pt"]
+    assert [before for before, _ in told.values()] == [0, 2, 4]
+    assert f"1 file is no checkpoint: {tmp_path / 'notes.txt'}" in course.notes
     assert "damaged" in told["3.pt"][1]
     assert told["6.pt"][1] == "its recurrent layers are others"
     assert course.exit_code == 0
+
+
+def test_what_lies_beside_the_checkpoints_is_no_gap(tmp_path: Path) -> None:
+    for k in (1, 2, 4):
+        save(tmp_path / f"{k}.pt", epoch=k)
+    (tmp_path / "3.pt").write_text("no more a checkpoint, but called as one")
+    for name, text in (("notes.txt", "fine"), ("config.json", "{}"), ("run.csv", "a,b")):
+        (tmp_path / name).write_text(text)
+    course = track(tmp_path)
+    assert [Path(gap.path).name for gap in course.gaps] == ["3.pt"]
+    (note,) = [own for own in course.notes if "no checkpoint" in own]
+    assert note.startswith("3 files are no checkpoints: ")
+    assert note.endswith("run.csv")
 
 
 def test_a_layer_of_another_shape_is_said(tmp_path: Path) -> None:
@@ -335,16 +349,14 @@ def finding(rule: str = "RNN304", layer: str = "lstm") -> Finding:
     )
 
 
+PASSED = (Passed(rule="RNN304", name="rule", layer="lstm"),)
 YES = Seen(judged="all", findings=(finding(),))
-NO = Seen(judged="all")
-ELSEWHERE = Seen(judged="all", findings=(finding(layer="other"),))
-SKIPPED = Seen(
-    judged="all",
-    skipped=(NotJudged(rule="RNN304", name="rule", reason="few", layer="lstm"),),
-)
+NO = Seen(judged="all", passed=PASSED)
+ELSEWHERE = Seen(judged="all", findings=(finding(layer="other"),), passed=PASSED)
+SKIPPED = Seen(judged="all")
 GAP = Seen(judged="none")
 SERIES = Seen(judged="series", findings=(finding(),))
-SERIES_NO = Seen(judged="series")
+SERIES_NO = Seen(judged="series", passed=PASSED)
 
 
 @pytest.mark.parametrize(

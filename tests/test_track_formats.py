@@ -11,12 +11,18 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from rule_reports import report as healthy
+from rule_reports import span
 from training_courses import KEY, OUTGROWS, course, found, gap, layer, point
 
-from rnndiag import registry
+from rnndiag import figures, registry
+from rnndiag.figures.base import Picture
+from rnndiag.figures.training import losses
+from rnndiag.measurements.unit_activity import UnitActivity
 from rnndiag.outputs.courses import _words as words
 from rnndiag.publishing import course as pages
-from rnndiag.records import Course, Growth, Lasting, LayerCourse, Norms
+from rnndiag.records import Course, Growth, History, Lasting, LayerCourse, Norms
+from rnndiag.tracking._regressions import between_ends
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = json.loads((resources.files("rnndiag.outputs.courses") / "schema.json").read_text("utf-8"))
@@ -182,13 +188,58 @@ def test_checkpoints_that_names_order_are_called_by_name() -> None:
     assert words.extent(made) == "3 checkpoints, epoch-1.pt to epoch-3.pt"
 
 
+def test_what_got_worse_is_told_without_a_finding() -> None:
+    """Between the first and the last that were run: one between may be a gap."""
+    seen = [layer(measurements={"gradient_span": span(span=k)}) for k in (16, 6)]
+    first, last = (healthy(own) for own in seen)
+    worse = between_ends([first, None, last], None)
+    made = course(regressions=worse)
+    told = "lstm →: span fell from 16 to 6 timesteps between epoch 1 and 3"
+    assert list(words.regressions(made)) == [told]
+    for name in ("table", "markdown"):
+        assert told in render(name, made).replace("\\", "")
+    (data,) = json.loads(render("json", made))["regressions"]
+    assert (data["name"], data["before"], data["after"]) == ("span", 16, 6)
+    assert (data["first"], data["last"]) == (0, 2)
+    page = pages.page(made, ())
+    assert (told,) in [section.points for section in page.sections]
+    assert between_ends([last, first], None) == ()
+    assert between_ends([None, first], None) == ()
+
+
+def test_shares_that_rose_are_told_without_an_axis() -> None:
+    dead = [replace(healthy_units(), dead_share=own) for own in (0.0, 0.25)]
+    reports = [healthy(layer(measurements={"unit_activity": own})) for own in dead]
+    made = course(regressions=between_ends(reports, None), axis="checkpoint")
+    (told,) = words.regressions(made)
+    assert told == "lstm →: dead units rose from 0 % to 25 % between epoch-1.pt and epoch-2.pt"
+
+
+def healthy_units() -> UnitActivity:
+    found = layer().measurements["unit_activity"]
+    assert isinstance(found, UnitActivity)
+    return found
+
+
+def test_losses_are_shown_where_a_history_tells_of_them() -> None:
+    history = History(
+        source="run.csv", epochs=(1.0, 2.0), train=(1.0, 0.5), validation=(1.0, 0.75), axis="epoch"
+    )
+    made = course()
+    assert figures.draw(losses, made) == []
+    told = replace(made, report=replace(made.report, history=history))
+    (picture,) = figures.draw(losses, told)
+    assert isinstance(picture, Picture)
+    assert picture.layer is None
+
+
 def test_the_page_has_findings_layers_and_gaps() -> None:
     own = LayerCourse(key=KEY, layer=layer(), growth=course().layers[0].growth)
     page = pages.page(course(layers=(own,), gaps=(gap(1),)), (), ("a figure broke",))
     assert [section.title for section in page.sections] == [
         "Findings at the last checkpoint",
         "lstm →",
-        "Findings over the run",
+        "Over the run",
         "To keep in mind",
     ]
     assert page.sections[0].tables[0].rows == (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from rnndiag import wording
-from rnndiag.records import LayerReport
+from rnndiag.records import CheckpointReport, LayerReport
 
 
 def layer(name: str, **fields: object) -> LayerReport:
@@ -72,3 +73,26 @@ def test_sparkline_fits_its_width_and_shows_a_vanished_gradient_as_empty() -> No
     within, beyond = wording.sparkline([0.0] * 50 + [None] * 450, span=50, width=20)
     assert len(within + beyond) == 20
     assert set(beyond) == {"▁"}
+
+
+@pytest.mark.parametrize(
+    ("version", "assumed", "told"),
+    [
+        ("3.11", False, "Keras 3.11"),
+        ("3.11", True, "Keras (taken for 3.11)"),
+        (None, False, "Keras"),
+    ],
+)
+def test_who_wrote_a_file(version: str | None, assumed: bool, told: str) -> None:
+    file = CheckpointReport(
+        path="m.weights.h5",
+        format="keras-weights",
+        framework="keras",
+        framework_version=version,
+        framework_version_assumed=assumed,
+        sha256="",
+        bytes=1,
+        parameters=1,
+    )
+    assert wording.written_by(file) == told
+    assert wording.written_by(replace(file, framework="torch", framework_version=None)) == "PyTorch"

@@ -16,7 +16,6 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
 from torch import Tensor
 
 from rnndiag import convolutions, dialects
@@ -56,7 +55,8 @@ class ConvLSTM(LSTM):
         """Unpack Keras's arrays: kernels (*size, channels, 4·F), and at most one bias (4·F,)."""
         kernel, recurrent, *biases = _arrays(spec, cls.rank)
         if dialects.turns_kernels_around(spec.writer):
-            kernel, recurrent = (np.flip(own, range(cls.rank)) for own in (kernel, recurrent))
+            kernel = convolutions.turned(kernel, cls.rank, spec.config.get("padding"))
+            recurrent = convolutions.turned(recurrent, cls.rank, "same")
         filters = recurrent.shape[-2]
         functions = gate_functions(spec)
         if not all(function.elementwise for function in functions):

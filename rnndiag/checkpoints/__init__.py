@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnndiag import registry
-from rnndiag.checkpoints import _archives
+from rnndiag.checkpoints import _archives, _unknown
+from rnndiag.checkpoints._torch import parts
 from rnndiag.checkpoints.base import has_architecture
 from rnndiag.errors import RnndiagError, UnreadableCheckpoint
 from rnndiag.records import Checkpoint
@@ -29,9 +30,17 @@ def read(path: Path, architecture: str | None = None) -> Checkpoint:
     return replace(checkpoint, path=path)
 
 
+def may_be_index(path: Path) -> bool:
+    """Whether a JSON file may be the index of a checkpoint in shards, which is one, too."""
+    return _unknown.is_index(path)
+
+
 def _read(path: Path, architecture: str | None) -> Checkpoint:
     """Read a file with the first reader that recognises its content."""
     head = _head(path)
+    if _unknown.is_text(path, head):
+        # Said at once: the readers wait for torch and h5py.
+        raise _unknown.refusal(path, head)
     for reader in registry.modules(__name__).values():
         if reader.recognises(path, head):
             checkpoint: Checkpoint
@@ -47,13 +56,7 @@ def _read(path: Path, architecture: str | None) -> Checkpoint:
             f"{path}: a directory, not a checkpoint file",
             parts.hint_for(path) or "name one file inside it",
         )
-    raise UnreadableCheckpoint(
-        f"{path}: not a checkpoint: the content is neither HDF5, nor a PyTorch file, "
-        "nor safetensors",
-        _archives.hint(path)
-        or "rnndiag looks at the content, not at the name; "
-        "was the file saved with model.save() or torch.save()?",
-    )
+    raise _unknown.refusal(path, head)
 
 
 def _head(path: Path) -> bytes:

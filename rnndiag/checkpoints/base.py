@@ -77,12 +77,23 @@ def has_architecture(path: Path) -> BadOption:
     )
 
 
-def parse_json(text: str, path: Path, what: str) -> Mapping[str, Any]:
-    """A JSON object; anything else is the file's fault."""
+def json_value(text: str, what: str) -> Any:
+    """What JSON says; raises `ValueError` where it is none, however deep it is.
+
+    Raises `TooLarge` where it may take too much memory.
+    """
     memory.check(_JSON_EXPANSION * len(text), f"reading {what}")
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def parse_json(text: str, path: Path, what: str) -> Mapping[str, Any]:
+    """A JSON object; anything else is the file's fault."""
+    try:
+        value = json_value(text, what)
+    except ValueError as error:
         raise damaged(path, f"{what} is not JSON ({type(error).__name__})") from error
     if not isinstance(value, dict):
         raise damaged(path, f"{what} is not a JSON object")

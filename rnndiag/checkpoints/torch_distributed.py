@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rnndiag.checkpoints import _links
 from rnndiag.checkpoints._torch import parts
 from rnndiag.checkpoints._torch.distributed import Folder
 from rnndiag.checkpoints._torch.load import refusing
@@ -30,6 +31,7 @@ def read(path: Path) -> Checkpoint:
     where chunks are missing or do not make up their tensor.
     """
     metadata = _metadata(path)
+    _links.check(path, metadata)
     with refusing(metadata):
         folder = Folder(metadata)
         content = folder.content()

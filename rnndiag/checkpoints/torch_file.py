@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._pickles.objects import shown
 from rnndiag.checkpoints._torch import parts
 from rnndiag.checkpoints._torch.load import load
 from rnndiag.checkpoints._torch.saved import Source, checkpoint
-from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
+from rnndiag.checkpoints.base import sha256
 from rnndiag.records import Checkpoint
 
 _ZIP = b"PK\x03\x04"
@@ -31,14 +31,13 @@ def recognises(path: Path, head: bytes) -> bool:
     if not is_zip(head):
         binary = head.startswith(b"\x80") and _LEGACY_MAGIC in head[:32]
         return binary or head.startswith(_OLDEST_MAGIC)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            records = {name.rpartition("/")[2] for name in archive.namelist() if "/" in name}
-            # torch.jit's archives have constants, too.
-            return "data.pkl" in records and "constants.pkl" not in records
-    except BROKEN_ZIP:
+    names = zip_members.names(path)
+    if not names:
         first = head[_FIRST_NAME]
         return b"/data.pkl" in first or b"/data/" in first
+    records = {name.rpartition("/")[2] for name in names if "/" in name}
+    # torch.jit's archives have constants, too.
+    return "data.pkl" in records and "constants.pkl" not in records
 
 
 def is_zip(head: bytes) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from rnndiag.checkpoints._archives import zip_members
+from rnndiag.checkpoints._pickles.budget import Budget
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, StandIn
 from rnndiag.checkpoints._torch import listing
 from rnndiag.checkpoints._torch.load import refusing
@@ -13,7 +14,7 @@ from rnndiag.checkpoints._torch.modules import tree_of
 from rnndiag.checkpoints._torch.rebuild import Tensors
 from rnndiag.checkpoints._torch.state import find_model, state_dict
 from rnndiag.checkpoints._torch.zip import TorchArchive
-from rnndiag.checkpoints.base import BROKEN_ZIP, sha256
+from rnndiag.checkpoints.base import sha256
 from rnndiag.errors import UnsupportedCheckpoint
 from rnndiag.records import Checkpoint, Role, StoredArray, Writer
 
@@ -28,13 +29,8 @@ _FURTHER: Mapping[str, tuple[Role, str]] = {
 
 def recognises(path: Path, head: bytes) -> bool:
     """A zip archive with torch.jit's two pickles, each in the archive's folder."""
-    if not head.startswith(_ZIP):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {name.rpartition("/")[2] for name in archive.namelist()} >= _RECORDS
-    except BROKEN_ZIP:
-        return False
+    is_zip = head.startswith(_ZIP)
+    return is_zip and {name.rpartition("/")[2] for name in zip_members.names(path)} >= _RECORDS
 
 
 def read(path: Path) -> Checkpoint:
@@ -57,17 +53,17 @@ def read(path: Path) -> Checkpoint:
         sha256=sha256(path),
         content=state_dict(model),
         notes=("a TorchScript archive, read as data: its code was not run", *model.notes),
-        stored=(*listing.stored(content, model), *_beside(archive)),
+        stored=(*listing.stored(content, model), *_beside(archive, tensors.budget)),
     )
 
 
-def _beside(archive: TorchArchive) -> Iterator[StoredArray]:
+def _beside(archive: TorchArchive, budget: Budget) -> Iterator[StoredArray]:
     """The tensors of the archive's other pickles, which have storages of their own."""
     for name, (role, reason) in _FURTHER.items():
         if f"{name}.pkl" not in archive:
             continue
         try:
-            content = archive.unpickled(f"{name}.pkl", Tensors(), name)
+            content = archive.unpickled(f"{name}.pkl", Tensors(budget), name)
         except BrokenPickle as error:
             yield StoredArray(name=name, shape=(), role="not_analysed", reason=f"damaged: {error}")
         else:

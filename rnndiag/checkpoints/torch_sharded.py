@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from rnndiag.checkpoints import safetensors_file, torch_file
+from rnndiag.checkpoints import _links, safetensors_file, torch_file
+from rnndiag.checkpoints._pickles.budget import Budget
 from rnndiag.checkpoints._pickles.objects import shown
 from rnndiag.checkpoints._torch import parts
 from rnndiag.checkpoints._torch.load import load
@@ -47,6 +49,7 @@ def read(path: Path) -> Checkpoint:
     """
     index = _index(path)
     assert index is not None
+    _links.check(path, index)
     places = _places(index)
     shards = {name: parts.part(index, name) for name in sorted(set(places.values()))}
     safe = _are_safetensors(index, shards)
@@ -121,7 +124,7 @@ def _safetensors(
     source: Source, index: Path, places: Mapping[str, str], shards: Mapping[str, Path]
 ) -> Checkpoint:
     """Of shards of safetensors, names and shapes alone are read now."""
-    held = {name: safetensors_file.read(shard) for name, shard in shards.items()}
+    held = parts.each_once(shards, safetensors_file.read)
     stored = {own.name: own for shard in held.values() for own in shard.stored}
     _check_all(
         index, places, {name: {own.name for own in one.stored} for name, one in held.items()}
@@ -149,7 +152,7 @@ def _safetensors(
 
 def _pickled(index: Path, places: Mapping[str, str], shards: Mapping[str, Path]) -> dict[str, Any]:
     """The tensors of shards that torch.save wrote, in the order of the shards."""
-    held = {name: _loaded(shard) for name, shard in shards.items()}
+    held = parts.each_once(shards, partial(_loaded, budget=Budget()))
     _check_all(index, places, held)
     return {
         name: tensor
@@ -159,8 +162,8 @@ def _pickled(index: Path, places: Mapping[str, str], shards: Mapping[str, Path])
     }
 
 
-def _loaded(shard: Path) -> dict[str, Tensor]:
-    content = load(shard, zipped=torch_file.is_zip(_head(shard))).content
+def _loaded(shard: Path, budget: Budget) -> dict[str, Tensor]:
+    content = load(shard, zipped=torch_file.is_zip(_head(shard)), budget=budget).content
     if not isinstance(content, Mapping):
         raise damaged(shard, "a shard that is no mapping of tensors")
     named = ((key, own) for key, own in content.items() if isinstance(key, str))

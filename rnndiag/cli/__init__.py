@@ -6,6 +6,10 @@ needs it.
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -27,6 +31,23 @@ INTERRUPTED = 130
 """What shells give a program that Ctrl-C ended; click's own 1 would mean findings."""
 
 
+@contextmanager
+def _unwound_when_ended() -> Iterator[None]:
+    """Let SIGTERM, too, leave nothing half-written behind: temporary files and folders go."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class _Commands(click.Group):
     """Turns every error into one message and the documented status."""
 
@@ -36,7 +57,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _unwound_when_ended():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rnndiag.cli import places
 from rnndiag.cli.choosing import Chosen, choose
 from rnndiag.cli.grouping import GroupedCommand
 from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, POLICY, RUN, WRITE_BASELINE, output
@@ -47,15 +48,18 @@ def advise(checkpoints: tuple[str, ...], config: Path | None, **parameters: Any)
     common = chosen.about()
     entries = configuration.checkpoints(chosen.configuration, checkpoints)
     paths = _once([entry.path for entry in entries])
-    cases = {path: _case(chosen.about(path)) for path in paths}
+    for path in paths:
+        _case(chosen.about(path))  # a value that makes no sense is told before any work
     output = None if common["output"] == Path("-") else common["output"]
     check_measured(paths, chosen.given)
-    _check_places(cases, chosen, output)
+    _check_places(paths, chosen, output)
     with bar(quiet=common["quiet"]) as progress:
         outcome = advising.advise(paths, lambda path: _case(chosen.about(path)), progress)
     write(outcome, common["format_"], output, verbose=common["verbose"])
-    for unread in outcome.unread:
-        complain(unread.message, unread.hint)
+    # A table on the terminal has told it.
+    if common["format_"] != "table" or output is not None:
+        for unread in outcome.unread:
+            complain(unread.message, unread.hint)
     _keep(outcome, common)
     click.get_current_context().exit(outcome.exit_code)
 
@@ -96,20 +100,16 @@ def check_measured(paths: Sequence[str], given: Collection[str]) -> None:
         raise BadOption(f"{option}: what is in {paths[0]} has been measured already", hint)
 
 
-def _check_places(cases: Mapping[str, Case], chosen: Chosen, output: Path | None) -> None:
+def _check_places(paths: Sequence[str], chosen: Chosen, output: Path | None) -> None:
     """Nothing that is read may be written over, but the baseline by the next one."""
-    from rnndiag.files import check_writable
-
-    read: list[str | Path | None] = [*cases, chosen.configuration.source]
-    for case in cases.values():
-        evidence, options = case.evidence, case.options
-        read += [evidence.history, evidence.context, evidence.trials, *evidence.series]
-        read += [options.probe, options.targets]
+    source = chosen.configuration.source
+    read: list[Path] = []
+    for path in paths:
+        read += places.read([path], {**chosen.about(path), "baseline": None}, source)
     common = chosen.about()
     keep, baseline = common["write_baseline"], common["baseline"]
     for place, other in ((output, baseline), (keep, output)):
-        inputs = [Path(path) for path in (*read, other) if path is not None]
-        check_writable([place] if place is not None else [], inputs)
+        places.check([place], [*read, *([other] if other is not None else [])])
 
 
 # ---------------------------------------------------------------- after it

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rnndiag.cli import places
 from rnndiag.cli.advise import check_measured
 from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand, group, together
 from rnndiag.cli.options import CONFIG, FOLDER, INPUT, LAG, RULES, RUN, output
-from rnndiag.cli.writing import complain, deliver, on_terminal, width
+from rnndiag.cli.writing import deliver, on_terminal, width
 from rnndiag.errors import BadOption
 from rnndiag.registry import names
 
@@ -62,9 +62,9 @@ def compare(
 ) -> None:
     """Say what changed from BEFORE to AFTER, and what got worse.
 
-    Spans, units, gates, norms and findings are compared. The same probe runs through both. Layers are matched by name, then by cell, direction and
-    size in their order; one may be Keras's and the other PyTorch's. Either may be a report that
-    was saved with --format json.
+    Spans, units, gates, norms and findings are compared. The same probe runs through both.
+    Layers are matched by name, then by cell, direction and size in their order; one may be
+    Keras's and the other PyTorch's. Either may be a report that was saved with --format json.
 
     What got worse is a regression: a shorter span, more dead units, extreme values or stuck
     gates, values that are not finite, and errors and warnings that BEFORE has not.
@@ -82,7 +82,12 @@ def compare(
     cases = [Case.of({**own, "thresholds": own["threshold"]}) for own in each]
     common = chosen.about()
     place = None if common["output"] == Path("-") else common["output"]
-    check_places(place, folder, force, [before, after, *_read(each)])
+    read = [
+        file
+        for own in each
+        for file in places.read([before, after], own, chosen.configuration.source)
+    ]
+    earlier = places.check([place], read, folder, force=force, kind="compare")
     with bar(quiet=common["quiet"]) as progress:
         found = comparing.compare(
             (before, after),
@@ -97,7 +102,7 @@ def compare(
     color = on_terminal() and place is None
     deliver(render(found, width=width(), color=color, verbose=common["verbose"]), place)
     if folder is not None and not common["quiet"]:
-        complain(f"{folder / 'index.html'} is written", "")
+        places.tell_written(folder, earlier)
     click.get_current_context().exit(found.exit_code)
 
 
@@ -114,24 +119,6 @@ def _tolerances(given: tuple[str, ...]) -> dict[str, float]:
             raise BadOption(f"--tolerance {part!r}: not a name and a number", "such as span=0.2")
         found[name.strip()] = number
     return found
-
-
-def _read(each: Sequence[Mapping[str, Any]]) -> list[str | Path]:
-    named = (own[name] for own in each for name in ("probe", "targets"))
-    return [path for path in named if path is not None]
-
-
-def check_places(
-    place: Path | None, folder: Path | None, force: bool, read: Sequence[str | Path]
-) -> None:
-    """Nothing that is read may be written over, and what cannot be written is told first."""
-    from rnndiag.files import check_writable
-
-    check_writable([place] if place is not None else [], [Path(path) for path in read])
-    if folder is not None:
-        from rnndiag.publishing import folders
-
-        folders.check_replaceable(folder, force=force, read=read)
 
 
 def _illustrate(found: Comparison, folder: Path, force: bool) -> None:

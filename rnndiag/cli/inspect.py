@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from rnndiag.cli import places
 from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand
 from rnndiag.cli.options import CONFIG, INPUT, RUN
@@ -36,17 +37,15 @@ def inspect(
     well; only --format does not.
     """
     from rnndiag import pipeline
-    from rnndiag.files import check_writable
     from rnndiag.progress import bar
     from rnndiag.records import Options, Outcome
 
     output = None if output == Path("-") else output
-    chosen = Options(**choose(config, options).about(checkpoint))
-    read = (checkpoint, chosen.probe, chosen.targets)
-    check_writable(
-        [path for path in (output, save_arrays) if path is not None],
-        inputs=[Path(path) for path in read if path is not None],
-    )
+    known = choose(config, options)
+    about = known.about(checkpoint)
+    chosen = Options(**about)
+    read = places.read([checkpoint], about, known.configuration.source)
+    places.check([output, save_arrays], read)
     with bar(quiet=quiet) as progress:
         diagnosis = pipeline.inspect(checkpoint, chosen, progress)
         if save_arrays is not None:

@@ -25,9 +25,11 @@ def _parts(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) 
     return tuple(part.strip() for value in given for part in value.split(","))
 
 
-def _size(ctx: click.Context, option: click.Parameter, given: str | None) -> int | None:
-    """An option's size in bytes."""
-    return None if given is None else memory.parse(given)
+def _size(ctx: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    """An option's size, in the user's words; raises `BadOption` where it is none."""
+    if given is not None:
+        memory.parse(given)
+    return given
 
 
 # ---------------------------------------------------------------- what goes in

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rnndiag.cli import places
 from rnndiag.cli.advise import check_measured
 from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand
@@ -48,7 +48,7 @@ def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
     common = chosen.about(checkpoint)
     output = None if common["output"] == Path("-") else common["output"]
     check_measured([checkpoint], chosen.given)
-    _check_output(output, checkpoint, common)
+    places.check([output], places.read([checkpoint], common, chosen.configuration.source))
     case = Case.of({**common, "thresholds": common["threshold"]})
     with bar(quiet=common["quiet"]) as progress:
         made = planning.plan(checkpoint, case, progress)
@@ -56,12 +56,3 @@ def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
     color = on_terminal() and output is None
     deliver(render(made, width=width(), color=color, verbose=common["verbose"]), output)
     click.get_current_context().exit(made.exit_code)
-
-
-def _check_output(output: Path | None, checkpoint: str, common: Mapping[str, Any]) -> None:
-    """Nothing that is read may be written over."""
-    from rnndiag.files import check_writable
-
-    read = [common[name] for name in ("probe", "targets", "history", "context", "trials")]
-    inputs = [Path(path) for path in (checkpoint, *read, *common["series"]) if path is not None]
-    check_writable([output] if output is not None else [], inputs)

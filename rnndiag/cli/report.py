@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from rnndiag.cli import places
 from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand, group, together
 from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, POLICY, RUN
-from rnndiag.cli.writing import complain
+from rnndiag.cli.writing import on_terminal, show, width
 
 _output = group("Output")
 _OUTPUT = together(
@@ -48,20 +49,26 @@ def report(
     """Draw and judge CKPT: a folder with a page to open.
 
     DIR gets index.html, which stands alone and can be mailed, the figures as PNG, report.md and
-    report.json. It appears when all of it is there; until then an earlier report stays.
+    report.json. It appears when all of it is there; until then an earlier report stays. What
+    was found is told on stdout, the worst of it in a line each.
 
     Exit status: as that of advise.
     """
     from rnndiag import illustrating
     from rnndiag.advising import Case
+    from rnndiag.outputs.reports import _brief
     from rnndiag.progress import bar
 
-    chosen = choose(config, parameters).about(checkpoint)
+    known = choose(config, parameters)
+    chosen = known.about(checkpoint)
+    read = places.read([checkpoint], chosen, known.configuration.source)
+    earlier = places.check([], read, output, force=force, kind="report")
     case = Case.of({**chosen, "thresholds": chosen["threshold"]})
     with bar(quiet=quiet) as progress:
         found = illustrating.illustrate(
             checkpoint, case, output, force=force, arrays=arrays, progress=progress
         )
+    show(_brief.render(found, width=width(), color=on_terminal()))
     if not quiet:
-        complain(f"{output / illustrating.PAGE} is written", "")
+        places.tell_written(output, earlier)
     click.get_current_context().exit(found.exit_code)

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from rnndiag.cli import places
 from rnndiag.cli.choosing import choose
-from rnndiag.cli.compare import check_places
 from rnndiag.cli.grouping import GroupedCommand, group
 from rnndiag.cli.options import CONFIG, FOLDER, INPUT, KNOWN, POLICY, RUN, output
-from rnndiag.cli.writing import complain, deliver, on_terminal, width
+from rnndiag.cli.writing import deliver, on_terminal, width
 from rnndiag.registry import names
 
+_TEXTS = (".csv", ".json", ".md", ".txt")
 _NORMS_ONLY = group("The series")(
     "--norms-only",
     is_flag=True,
@@ -59,9 +60,11 @@ def track(
     from rnndiag.advising import Case
     from rnndiag.progress import bar, part
 
-    common = choose(config, parameters).about()
+    chosen = choose(config, parameters)
+    common = chosen.about()
     place = None if common["output"] == Path("-") else common["output"]
-    _check_places(place, folder, force, [*checkpoints], common)
+    read = _read([*checkpoints], common, chosen.configuration.source, place)
+    earlier = places.check([place], read, folder, force=force, kind="track")
     case = Case.of({**common, "thresholds": common["threshold"]})
     with bar(quiet=common["quiet"]) as progress:
         tracked = part(progress, 0.0, 1.0 if folder is None else 0.8)
@@ -75,20 +78,17 @@ def track(
     color = on_terminal() and place is None
     deliver(render(found, width=width(), color=color, verbose=common["verbose"]), place)
     if folder is not None and not common["quiet"]:
-        complain(f"{folder / 'index.html'} is written", "")
+        places.tell_written(folder, earlier)
     click.get_current_context().exit(found.exit_code)
 
 
-def _check_places(
-    place: Path | None,
-    folder: Path | None,
-    force: bool,
-    checkpoints: list[str],
-    common: Mapping[str, Any],
-) -> None:
-    """Nothing that is read may be written over, whatever pattern leads to it."""
+def _read(
+    checkpoints: list[str], common: Mapping[str, Any], source: str | None, place: Path | None
+) -> list[Path]:
+    """All that is read, whatever pattern leads to it; text of an earlier call is no checkpoint."""
     from rnndiag.evidence.files import files_in
 
-    named = (common[name] for name in ("probe", "targets", "history", "context", "trials"))
-    told = [path for path in (*named, common["baseline"]) if path is not None]
-    check_places(place, folder, force, [*files_in(checkpoints), *told])
+    inside = files_in(checkpoints)
+    if place is not None and place.suffix in _TEXTS:
+        inside = [file for file in inside if file.resolve() != place.resolve()]
+    return places.read(inside, common, source)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Any
 
 import click
@@ -20,9 +21,17 @@ _PLAIN = str.maketrans("▁▂▃▄▅▆▇█┊→←≥≤×‖λ₁τ∞�
 
 
 def complain(what: str, hint: str) -> None:
-    """What is wrong and where; on a line of its own, what to try."""
-    hint = f"\n  {one_line(hint)}" if hint else ""
-    click.echo(f"rnndiag: {one_line(what)}{hint}", err=True)
+    """What is wrong and where; on a line of its own, what to try.
+
+    A terminal gets both wrapped at its width; programs find each in one line.
+    """
+    told = [f"rnndiag: {one_line(what)}", *([f"  {one_line(hint)}"] if hint else [])]
+    if sys.stderr.isatty():
+        wrapper = TextWrapper(
+            width=width(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        told = [wrapper.fill(text) for text in told]
+    click.echo("\n".join(told), err=True)
 
 
 def write(outcome: Any, format_: str, output: Path | None, *, verbose: bool) -> None:

@@ -10,18 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from rnndiag import advising
 from rnndiag.advising import Case
 from rnndiag.comparing import _changes, _found, _matching
 from rnndiag.comparing._quantities import QUANTITIES, Quantity, with_tolerances
-from rnndiag.errors import BadOption
+from rnndiag.errors import BadOption, UnreadableCheckpoint
 from rnndiag.outputs.comparisons import _words as words
 from rnndiag.progress import Progress, silent
 from rnndiag.records import Comparison, LayerPair, Report
 from rnndiag.wording import title
 
-__all__ = ["QUANTITIES", "REGRESSION", "Quantity", "compare", "of_reports", "with_tolerances"]
+__all__ = [
+    "QUANTITIES",
+    "REGRESSION",
+    "Quantity",
+    "compare",
+    "of_reports",
+    "pairs",
+    "with_tolerances",
+]
 REGRESSION = 1
 """Exit status where something got worse and that was asked for."""
 NOTHING_ANALYSED = 3
@@ -42,9 +51,16 @@ def compare(
     status 1. Raises `rnndiag.errors.RnndiagError`.
     """
     chosen = with_tolerances(tolerances or {})
+    _check_there(paths[1])
     before = _report(paths[0], cases[0], lambda what, done: progress(f"before: {what}", done / 2))
     after = _second(paths[1], cases[1], before, progress)
-    return of_reports(before, after, chosen, fail=fail)
+    return of_reports(before, after, chosen, fail=fail, lag=cases[1].policy.lag)
+
+
+def _check_there(path: str) -> None:
+    """Raise `UnreadableCheckpoint` before the other is measured; archives' members wait."""
+    if not Path(path.partition("::")[0]).exists():
+        raise UnreadableCheckpoint(f"{path}: no such file", "check the path")
 
 
 def of_reports(
@@ -53,9 +69,11 @@ def of_reports(
     quantities: Sequence[Quantity] = QUANTITIES,
     *,
     fail: bool = False,
+    lag: int | None = None,
 ) -> Comparison:
     """What changed between two judged reports; raises `BadOption` where no layer matches.
 
+    `lag` is how far back the task has to remember: spans are judged by whether they reach it.
     Where one of them has no analysed layer there is nothing to match, and the status says so.
     """
     matched, only_before, only_after = _matching.matched(before, after)
@@ -66,7 +84,7 @@ def of_reports(
             "none has the same name, or the same cell, direction and size",
             "`rnndiag inspect` lists the layers of each",
         )
-    pairs = tuple(_changes.pair(*own, quantities) for own in matched)
+    pairs = tuple(_changes.pair(*own, quantities, lag) for own in matched)
     found = _found.findings(before, after, pairs)
     regressions = (*words.worse(pairs), *words.new(found.appeared))
     return Comparison(
@@ -80,9 +98,17 @@ def of_reports(
         first_told=found.first_told,
         no_longer_told=found.no_longer_told,
         regressions=tuple(regressions),
+        improvements=(*words.better(pairs), *words.settled(found.gone)),
+        lag=lag,
         notes=tuple(_notes(before, after, pairs)),
         exit_code=NOTHING_ANALYSED if nothing else REGRESSION if fail and regressions else 0,
     )
+
+
+def pairs(before: Report, after: Report, *, lag: int | None = None) -> tuple[LayerPair, ...]:
+    """The layers of both that answer to each other, with what changed in each."""
+    matched, _, _ = _matching.matched(before, after)
+    return tuple(_changes.pair(*own, QUANTITIES, lag) for own in matched)
 
 
 def _unanalysed(*reports: Report) -> bool:

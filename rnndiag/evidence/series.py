@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rnndiag.errors import BadOption, RnndiagError
+from rnndiag.errors import BadOption, NoCheckpoint, RnndiagError
 from rnndiag.evidence.files import files_in
+from rnndiag.printable import first_of
 from rnndiag.progress import Progress, silent
 from rnndiag.records import Array, Checkpoint, LayerWeights, Options, Series, Shape, WeightSizes
 
@@ -62,6 +63,8 @@ class Survey:
     give it."""
     left_out: tuple[tuple[Path, str], ...]
     """Files that are no part of the series, and why."""
+    others: tuple[Path, ...]
+    """Files that are no checkpoints, neither by content nor by name: notes, tables, settings."""
     lacking: tuple[tuple[Path, tuple[str, ...]], ...]
     """Files that are, but without some of its layers, or with these in other shapes."""
 
@@ -85,12 +88,12 @@ def survey(
 ) -> Survey:
     """As `read`, with what it took to make one series of the files."""
     files = files_in(paths if last is None else [*paths, last])
-    members, gaps = _read_each(files, options, progress)
+    members, gaps, others = _read_each(files, options, progress)
     usual = _usual(members)
     own = [_reduced(member, usual) for member in members if member.layout & usual]
     strangers = [member.path for member in members if not member.layout & usual]
     gaps += [(path, "its recurrent layers are others") for path in strangers]
-    notes = _notes(gaps)
+    notes = _notes(gaps, others)
     if len(own) < _LEAST:
         left_out = "".join(f"; {note}" for note in notes)
         raise BadOption(
@@ -110,36 +113,49 @@ def survey(
         series=series,
         clock=clock if ordered else None,
         left_out=tuple(gaps),
+        others=tuple(others),
         lacking=tuple(_lacking(own, usual)),
     )
 
 
 def _read_each(
     files: Sequence[Path], options: Options, progress: Progress
-) -> tuple[list[_Member], list[tuple[Path, str]]]:
-    """What could be read, and what could not."""
+) -> tuple[list[_Member], list[tuple[Path, str]], list[Path]]:
+    """What could be read, what could not, and what is no checkpoint at all."""
     members: list[_Member] = []
     gaps: list[tuple[Path, str]] = []
+    unknown: list[tuple[Path, str]] = []
     for place, path in enumerate(files):
         progress(f"reading {path.name}", place / len(files))
         try:
             members.append(_member(path, options))
         except RnndiagError as error:
-            gaps.append((path, error.message.removeprefix(f"{path}: ")))
-    return members, gaps
+            failed = unknown if isinstance(error, NoCheckpoint) else gaps
+            failed.append((path, error.message.removeprefix(f"{path}: ")))
+    # What is called as the checkpoints are is a broken one, whatever is in it now.
+    endings = {member.path.suffix for member in members}
+    gaps += [own for own in unknown if own[0].suffix in endings]
+    return members, gaps, [path for path, _ in unknown if path.suffix not in endings]
 
 
-def _notes(gaps: Sequence[tuple[Path, str]]) -> tuple[str, ...]:
+def no_checkpoints(paths: Sequence[Path]) -> Iterator[str]:
+    """A sentence on files that are none; nothing without any."""
+    if paths:
+        what = (
+            "1 file is no checkpoint"
+            if len(paths) == 1
+            else f"{len(paths)} files are no checkpoints"
+        )
+        yield f"{what}: {first_of(paths, _SHOWN)}"
+
+
+def _notes(gaps: Sequence[tuple[Path, str]], others: Sequence[Path]) -> tuple[str, ...]:
     """One note a reason: a folder may hold many files that are no checkpoints."""
     by_reason: dict[str, list[Path]] = {}
     for path, reason in gaps:
         by_reason.setdefault(reason, []).append(path)
-    return tuple(f"left out: {_listed(paths)}: {why}" for why, paths in by_reason.items())
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return ", ".join(map(str, paths[:_SHOWN])) + more
+    told = [f"left out: {first_of(paths, _SHOWN)}: {why}" for why, paths in by_reason.items()]
+    return (*told, *no_checkpoints(others))
 
 
 # ---------------------------------------------------------------- one file

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnndiag.errors import BadOption
+from rnndiag.printable import first_of
 
 _DELIMITERS = ",;\t"
 _MISSING = frozenset({"", "-", "--", "none", "null", "na", "n/a", "<na>"})
@@ -43,9 +44,7 @@ class Table:
 
     def listed(self) -> str:
         """The columns' names for a message."""
-        more = len(self.columns) - _SHOWN
-        shown = ", ".join(self.columns[:_SHOWN])
-        return f"{shown} and {more} more" if more > 0 else shown or "none"
+        return first_of(self.columns, _SHOWN) or "none"
 
     def count(self, column: str) -> int:
         """How many cells of a column hold a number."""

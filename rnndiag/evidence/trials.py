@@ -71,7 +71,8 @@ def read(path: Path) -> Trials:
         for place, row in enumerate(table.rows, 1)
     ]
     if not trials:
-        raise BadOption(f"{path}: no trials", "; ".join((*notes, "one line, or one object, for each")))
+        told = "; ".join((f"{path}: no trials", *notes))
+        raise BadOption(told, "one line, or one object, for each")
     return Trials(
         source=str(path),
         trials=tuple(trials),
@@ -82,7 +83,7 @@ def read(path: Path) -> Trials:
 
 
 def _completed(table: Table) -> tuple[Table, tuple[str, ...]]:
-    """The trials that Optuna's ``state`` does not call unfinished, and how many others there are."""
+    """The trials that Optuna's ``state`` does not call unfinished, and notes on the others."""
     states = [str(row.get("state", "")).rpartition(".")[-1].upper() for row in table.rows]
     left = Counter(state for state in states if state in _UNFINISHED)
     rows = tuple(

@@ -24,22 +24,34 @@ def modules(kind: str) -> list[ModuleType]:
     return sorted(found, key=lambda module: int(module.PLACE))
 
 
-def draw(module: ModuleType, subject: Any) -> list[Picture | NotDrawn]:
-    """All pictures of one figure; one that breaks is a result, too."""
-    drawn: list[Picture | NotDrawn] = []
+def draw(module: ModuleType, subject: Any) -> Iterator[Picture | NotDrawn]:
+    """The pictures of one figure, one at a time; one that breaks is a result, too."""
+    pictures = iter(module.draw(subject))
+    while True:
+        with styled():
+            try:
+                picture = next(pictures)
+            except StopIteration:
+                return
+            except Exception as error:  # what breaks one figure must not take the others along
+                yield _broken(module.__name__.rpartition(".")[2], error)
+                return
+        yield picture
+
+
+def _broken(name: str, error: Exception) -> NotDrawn:
+    return NotDrawn(name=name, reason=f"{type(error).__name__}: {error}")
+
+
+def shown(picture: Picture, folder: Path, file: str) -> Shown | NotDrawn:
+    """The picture, saved as a PNG `file` in a folder; raises `OSError` where it cannot be."""
     with styled():
         try:
-            drawn.extend(module.draw(subject))
-        except Exception as error:  # whatever breaks one figure must not take the others along
-            name = module.__name__.rpartition(".")[2]
-            drawn.append(NotDrawn(name=name, reason=f"{type(error).__name__}: {error}"))
-    return drawn
-
-
-def shown(picture: Picture, folder: Path, file: str) -> Shown:
-    """The picture, saved as a PNG `file` in a folder."""
-    with styled():
-        picture.figure.savefig(folder / file, format="png", metadata={"Title": picture.title})
+            picture.figure.savefig(folder / file, format="png", metadata={"Title": picture.title})
+        except OSError:
+            raise
+        except Exception as error:  # texts and layouts are worked out only now
+            return _broken(picture.name, error)
     width, height = picture.figure.get_size_inches() * picture.figure.dpi
     return Shown(
         file=file,
@@ -48,9 +60,3 @@ def shown(picture: Picture, folder: Path, file: str) -> Shown:
         alt=picture.alt,
         size=(round(width), round(height)),
     )
-
-
-def pictures(kind: str, subject: Any) -> Iterator[Picture | NotDrawn]:
-    """Everything that the figures of a folder have to show of the subject."""
-    for module in modules(kind):
-        yield from draw(module, subject)

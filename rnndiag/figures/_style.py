@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -13,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from rnndiag.printable import one_line
 
 WIDTH = 6.4
 """Inches. With letters of 11 points a page as narrow as a phone still shows them legibly."""
@@ -71,7 +74,9 @@ _SETTINGS: Any = MappingProxyType(
 @contextmanager
 def styled() -> Iterator[None]:
     """Let all that is drawn and saved within look alike, whatever the user's matplotlibrc says."""
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A letter that the font lacks is a box; the page has the name beside it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
         yield
@@ -85,7 +90,9 @@ def sheet(title: str, rows: int = 1, columns: int = 1, height: float = 3.6, **gr
     """
     with styled():
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        figure.suptitle(_fitting(title), x=0.01, ha="left", fontsize=13, fontweight="bold")
+        figure.suptitle(
+            _fitting(one_line(title)), x=0.01, ha="left", fontsize=13, fontweight="bold"
+        )
         return figure, figure.subplots(rows, columns, **grid)
 
 

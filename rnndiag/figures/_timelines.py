@@ -31,11 +31,15 @@ def shown_columns(run: LayerRun) -> Array:
 
 
 def mean_sizes(run: LayerRun) -> Array:
-    """(units,) mean |h| over all unmasked steps, and positions; broken values are left out."""
+    """(units,) mean |h| over all unmasked steps, and positions; broken values are left out.
+
+    NaN where a unit has no finite one.
+    """
     size = np.abs(by_unit(run.h, run))
     finite = np.isfinite(size)
     total = np.where(finite, size, 0).sum(axis=0, dtype=np.float64)
-    found: Array = total / np.maximum(finite.sum(axis=0), 1)
+    count = finite.sum(axis=0)
+    found: Array = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return found
 
 

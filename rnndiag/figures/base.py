@@ -18,11 +18,18 @@ class Layer:
 
     report: LayerReport
     run: LayerRun
+    made_up: bool = False
+    """Whether what it was fed with is no data: a made-up probe, or noise."""
 
     @property
     def title(self) -> str:
         """Its name, with an arrow for its direction."""
         return title(self.report)
+
+    @property
+    def input_told(self) -> str:
+        """A sentence for the caption where the input is no data; else nothing."""
+        return " Made-up input: data may look different." if self.made_up else ""
 
     def fact(self, measurement: str) -> Any:
         """What a measurement found; None where it was skipped or broke."""
@@ -44,7 +51,11 @@ class Subject:
         """The layers that were analysed, each with its run: both stand in the same order."""
         analysed = (layer for layer in report.layers if layer.analysed)
         pairs = zip(analysed, run.layers, strict=True)
-        layers = tuple(Layer(report=own, run=its) for own, its in pairs)
+        synthetic = report.probe.source == "synthetic"
+        layers = tuple(
+            Layer(report=own, run=its, made_up=synthetic or its.isolated is not None)
+            for own, its in pairs
+        )
         return cls(report=report, layers=layers, lag=lag)
 
 

@@ -14,11 +14,12 @@ _GATES = (2, 3, 4)
 
 
 def looks_recurrent(spec: LayerSpec) -> bool:
-    """By its kind's name, its arrays' packing or shapes, or what it wraps."""
+    """By its kind's name, its settings, its arrays' packing or shapes, or what it wraps."""
     nested = spec.graph.layers.values() if spec.graph is not None else ()
     return (
         spec.kind in cells.by_kind()
         or spec.packing == "torch"
+        or "return_sequences" in spec.config
         or _NAMES.search(spec.kind) is not None
         or _has_gates(spec.weights)
         or any(looks_recurrent(part) for part in (*spec.inner, *nested))

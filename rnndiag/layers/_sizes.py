@@ -7,8 +7,10 @@ inputs replaced by such shapes, it would do with numbers.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,26 +25,48 @@ if TYPE_CHECKING:
 _UNTOLD = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
 """What is raised where a layer asks for numbers, or does not take these shapes: it tells so
 itself when it runs."""
+_PRODUCTS = ("einsum", "tensordot", "outer")
+"""Operations that may keep every axis of all inputs."""
 HINT = "choose smaller --batch, --seeds or --timesteps, or allow more: --max-memory SIZE"
 
 
 def check(layer: Layer, inputs: Sequence[Signal], values: Sequence[Tensor]) -> None:
     """Count what a call takes as taken; raises `TooLarge` where that may not be."""
     # Loading torch's rules for shapes takes longer than most runs, and few calls need them.
-    if _at_most(layer, values) <= memory.left():
+    most = _at_most(layer, values)
+    if most <= memory.left():
         return
-    try:
-        needed = _needed(layer, inputs, values)
-    except _UNTOLD:
-        return
+    with _Counting() as counting:
+        try:
+            needed = _needed(layer, inputs, values, counting)
+        except _UNTOLD as error:
+            # Where shapes do not fit, the call goes no further either; where it depends on the
+            # numbers how far it goes, nothing is known but the bound.
+            needed = most if "meta" in str(error) else counting.bytes
     memory.take(needed, f"layer {layer.spec.name!r} ({layer.spec.kind})", HINT)
 
 
 def _at_most(layer: Layer, values: Sequence[Tensor]) -> int:
-    """Far more bytes than a call makes that grows its inputs along two axes."""
-    numbers = [*_numbers(layer.spec.config), *(n for value in values for n in value.shape)]
+    """Far more bytes than a call makes.
+
+    With arrays of its own, a layer grows its inputs along two axes at the most. Without any it
+    may tile and pad them along each, and set several against each other.
+    """
+    told = list(_numbers(layer.spec.config))
+    numbers = [*told, *(n for value in values for n in value.shape)]
     numbers += [size for array in layer.buffers() for size in array.shape]
-    return 4 * sum(value.numel() for value in values) * max(numbers, default=1) ** 2
+    most = sum(value.numel() for value in values) * max(numbers, default=1) ** 2
+    if next(layer.buffers(), None) is None:
+        most = max(most, _together(layer, values) * math.prod(n + 1 for n in told if n > 1))
+    return 4 * most
+
+
+def _together(layer: Layer, values: Sequence[Tensor]) -> int:
+    """Numbers of what several inputs make: as large as each of their axes, or as all of them."""
+    if any(name in layer.spec.kind.lower() for name in _PRODUCTS):
+        return math.prod(value.numel() for value in values)
+    shapes = [value.shape[::-1] for value in values]
+    return math.prod(map(max, zip_longest(*shapes, fillvalue=1)))
 
 
 def _numbers(value: Any) -> Iterator[int]:
@@ -54,7 +78,9 @@ def _numbers(value: Any) -> Iterator[int]:
             yield from _numbers(item)
 
 
-def _needed(layer: Layer, inputs: Sequence[Signal], values: Sequence[Tensor]) -> int:
+def _needed(
+    layer: Layer, inputs: Sequence[Signal], values: Sequence[Tensor], counting: _Counting
+) -> int:
     """Bytes of all that is made on the way, and of the outputs as if none were a mere view."""
     shadow = _shadow(layer)
     signals = tuple(
@@ -67,8 +93,8 @@ def _needed(layer: Layer, inputs: Sequence[Signal], values: Sequence[Tensor]) ->
         )
         for signal in inputs
     )
-    with _Counting() as counting:
-        outputs = shadow.outputs(signals, tuple(map(_as_meta, values)), None)
+    counting.bytes = 0
+    outputs = shadow.outputs(signals, tuple(map(_as_meta, values)), None)
     given: list[Tensor] = [own.value for own in outputs if own.value is not None]
     return max(int(counting.bytes), sum(own.numel() * own.element_size() for own in given))
 

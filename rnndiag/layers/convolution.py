@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,7 +33,7 @@ class _Convolution(Layer):
     def _keep_kernels(self, spec: LayerSpec) -> None:
         kernel = spec.weights[0]
         if dialects.turns_kernels_around(spec.writer):
-            kernel = np.flip(kernel, tuple(range(self.rank))).copy()
+            kernel = convolutions.turned(kernel, self.rank, spec.config.get("padding"))
         self._keep("kernel", convolutions.kernel_of(kernel))
         self._keep_or_none("bias", next(iter(spec.weights[1:]), None))
 

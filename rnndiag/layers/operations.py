@@ -2,8 +2,8 @@
 
 Keras 3 keeps each as an object of its own (``ops.Mean``, ``ops.GetItem``; also those by which
 its layers compute masks), tf.keras as a ``TFOpLambda`` that names a function of TensorFlow
-(``tf.math.reduce_mean``). An operation hands no mask on, unless it gives back the tensor
-that it took.
+(``tf.math.reduce_mean``) or, before 2.4, as a graph's node (``tf.raw_ops.Mean``). An operation
+hands no mask on, unless it gives back the tensor that it took.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnndiag.layers._ops import elementwise, making, moving, nonlinear, products, reducing
+from rnndiag.layers._ops import elementwise, making, moving, nonlinear, products, raw_ops, reducing
 from rnndiag.layers._ops.arguments import accepted, decoded, filled
-from rnndiag.layers._ops.tensorflow import FUNCTIONS as _TENSORFLOW
+from rnndiag.layers._ops.tensorflow import FUNCTIONS as _FUNCTIONS
 from rnndiag.layers.base import CannotRebuild, Layer, Signal
 from rnndiag.records import LayerSpec
 
@@ -25,7 +25,8 @@ _FAMILIES = (elementwise, making, moving, nonlinear, products, reducing)
 _KERAS3 = {
     f"ops.{name}": function for family in _FAMILIES for name, function in family.FUNCTIONS.items()
 }
-_MOVING = {*moving.FUNCTIONS.values(), *moving.TENSORFLOWS}
+_TENSORFLOW = {**_FUNCTIONS, **raw_ops.FUNCTIONS}
+_MOVING = {*moving.FUNCTIONS.values(), *moving.TENSORFLOWS, *raw_ops.MOVING}
 
 
 class Operation(Layer):

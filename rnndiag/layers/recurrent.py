@@ -47,8 +47,8 @@ _BYTES_A_GATE, _BYTES_A_UNIT = 64, 24
 and SimpleRNN with 64 units, 500 timesteps and a loss, 250, 150 and 90 in all."""
 
 
-def _take_memory(spec: LayerSpec, cell: Cell, state: State, x: Tensor) -> None:
-    """Raise `TooLarge` where running a cell over `x` takes more than it may."""
+def take_memory(spec: LayerSpec, cell: Cell, state: State, x: Tensor) -> None:
+    """Raise `TooLarge` where running a cell over `x` (T, B, …) takes more than it may."""
     steps, samples = x.shape[:2]
     each = _BYTES_A_GATE * len(cell.gates) + _BYTES_A_UNIT
     needed = each * steps * samples * state[0].shape[-1]
@@ -101,7 +101,7 @@ class Recurrent(Layer):
         padding = None if feed.padding is None else self._turn(feed.padding)
         lasts, sequences = [], []
         for spec, cell, state in zip(self.specs, placed, states, strict=True):
-            _take_memory(spec, cell, state, x)
+            take_memory(spec, cell, state, x)
             journal = Journal(cell, mask)
             z = cell.project(x).requires_grad_()
             x, *last = Recurrence.apply(journal, z, *state)  # type: ignore[no-untyped-call]

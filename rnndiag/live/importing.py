@@ -96,14 +96,20 @@ def _made(factory: Any, model: str) -> nn.Module:
     if isinstance(factory, nn.Module):
         return factory
     if not callable(factory):
-        raise BadOption(f"--model {model}: is a {type(factory).__name__}, no factory", _FORM)
+        raise BadOption(f"--model {model}: is {_one(factory)}, no factory", _FORM)
     _check_arguments(factory, model)
     with users_code(f"--model {model}: building the network"):
         made = factory()
     if not isinstance(made, nn.Module):
-        what = f"gives a {type(made).__name__}, no torch.nn.Module"
+        what = f"gives {_one(made)}, no torch.nn.Module"
         raise BadOption(f"--model {model}: {what}", "return the network itself")
     return made
+
+
+def _one(value: Any) -> str:
+    """``an int``, ``a list``."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _check_arguments(factory: Any, model: str) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnndiag.cells.base import State
+from rnndiag.layers.recurrent import take_memory
 from rnndiag.live.contents import CELLS, RECURRENT
 from rnndiag.live.describing import Part
 from rnndiag.live.sequences import Sequences, as_sequences
@@ -149,6 +150,7 @@ class Interceptor:
         turned = sequences.turned() if backwards else sequences
         x, mask = turned.x, turned.mask
         initial = part.cell.zero_state(x.shape[1]) if given is None else given
+        take_memory(part.spec, part.cell, initial, x)
         journal = Journal(part.cell, mask)
         z = part.cell.project(x).requires_grad_()
         h, *others = Recurrence.apply(journal, z, *initial)  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnndiag.errors import BadOption
 from rnndiag.live.calling import users_code
+from rnndiag.printable import first_of
 from rnndiag.records import StateDict
 
 _WRAPPERS = re.compile(r"(^|(?<=\.))(module|_orig_mod)\.")
@@ -50,7 +51,8 @@ def load(module: nn.Module, content: StateDict, label: str, *, unpickled: bool =
     problems = list(_problems(own, in_file, content))
     unread = [] if unpickled else _not_real(dict(module.named_parameters()))
     if unread:
-        what = f"{label}: parameters that are no real numbers are not loaded: {_listed(unread)}"
+        told = first_of(unread, _SHOWN)
+        what = f"{label}: parameters that are no real numbers are not loaded: {told}"
         raise BadOption(what, "leave it out, to have the recurrent layers measured by themselves")
     if problems:
         hint = "is it the factory of this checkpoint, with the same sizes?"
@@ -102,9 +104,9 @@ def _problems(
     missing = [n for n in own if n not in in_file and own[n].data_ptr() not in there]
     unexpected = [stored for name, stored in in_file.items() if name not in own]
     if missing:
-        yield f"missing in the file: {_listed(missing)}"
+        yield f"missing in the file: {first_of(missing, _SHOWN)}"
     if unexpected:
-        yield f"not in the network: {_listed(unexpected)}"
+        yield f"not in the network: {first_of(unexpected, _SHOWN)}"
     both = [(name, content.shapes[in_file[name]]) for name in own if name in in_file]
     unlike = [
         f"{name} {shape} in the file, {tuple(own[name].shape)} in the network"
@@ -112,12 +114,7 @@ def _problems(
         if tuple(own[name].shape) != shape
     ]
     if unlike:
-        yield f"of other shapes: {_listed(unlike)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
+        yield f"of other shapes: {first_of(unlike, _SHOWN)}"
 
 
 def _notes(module: nn.Module, in_file: Mapping[str, str]) -> Iterator[str]:
@@ -131,4 +128,4 @@ def _notes(module: nn.Module, in_file: Mapping[str, str]) -> Iterator[str]:
     )
     if kept:
         what = "buffers that are no real numbers are the factory's own, not the file's"
-        yield f"{what}: {_listed(kept)}"
+        yield f"{what}: {first_of(kept, _SHOWN)}"

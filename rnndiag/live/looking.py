@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnndiag import probe
+from rnndiag import memory, probe
 from rnndiag.live.describing import Description
 from rnndiag.live.intercepting import Use
 from rnndiag.live.network import Layout, arranged, followed
@@ -58,7 +58,8 @@ def look(
     def run(count: int, *, time_first: bool) -> tuple[list[Use], list[Output]]:
         layout = Layout(time_first=time_first, timesteps=found.timesteps, batch_axes={})
         values = {name: arranged(_few(own, count, device), layout) for name, own in arrays.items()}
-        return followed(module, description, values, label, hint=hint if made_up else "")
+        with memory.given_back():
+            return followed(module, description, values, label, hint=hint if made_up else "")
 
     time_first = _reads_time_first(*(run(count, time_first=False) for count in _SAMPLES))
     with _listening(layers) as called:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -62,6 +62,19 @@ def judgement(report: Report) -> Judgement:
 def ordered(report: Report) -> list[Finding]:
     """The findings, the worst and surest first; those that the baseline knows come last."""
     return sorted(judgement(report).findings, key=urgency)
+
+
+def alike(findings: Iterable[Finding]) -> list[tuple[Finding, tuple[Finding, ...]]]:
+    """Findings of which a rule says the same of several layers: the first, and all of them."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for found in findings:
+        groups.setdefault(_said(found), []).append(found)
+    return [(group[0], tuple(group)) for group in groups.values()]
+
+
+def _said(found: Finding) -> tuple[object, ...]:
+    """All that is shown of a finding in a row, but for where it is."""
+    return found.rule, found.severity, found.confidence, found.message, found.capped, found.known
 
 
 def answers(report: Report) -> list[Answer]:

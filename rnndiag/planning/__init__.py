@@ -8,7 +8,7 @@ finding. What was not followed is in the plan as a conflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rnndiag import __version__, advising
@@ -65,7 +65,7 @@ def planned(report: Report, trials: Trials | None = None, profile: str = "a") ->
         parameters=_parameters(report),
         summary=_summary(report),
         findings=_count(report),
-        steps=tuple(_all_steps(report, moves)),
+        steps=tuple(_all_steps(report, moves, around.best)),
         space=space,
         tied=tuple(_space.tied(space, present, framework)),
         unsearched=tuple(_space.unsearched(moves, report)),
@@ -88,10 +88,12 @@ def _surroundings(
     )
 
 
-def _all_steps(report: Report, moves: Sequence[Move]) -> Iterator[Step]:
+def _all_steps(
+    report: Report, moves: Sequence[Move], known: Mapping[str, float | str]
+) -> Iterator[Step]:
     """Each setting once: what is to be repaired is not tried besides."""
     seen: set[str] = set()
-    steps = (*_steps.repairs(report), *_steps.tries(moves, report), *_steps.last(report))
+    steps = (*_steps.repairs(report), *_steps.tries(moves, report, known), *_steps.last(report))
     for step in sorted(steps, key=lambda step: _STAGES.index(step.kind)):
         if step.setting not in seen:
             seen.add(step.setting)

@@ -44,7 +44,7 @@ class Surroundings:
     """Whether a bound on the weights is to take the place of a first decay."""
     kinds: tuple[str, ...]
     """Kinds of normalization that no trial has scrapped, in the order to try."""
-    best: Mapping[str, float]
+    best: Mapping[str, float | str]
     """The settings of the best trial."""
 
 

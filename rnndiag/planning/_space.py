@@ -12,7 +12,7 @@ from rnndiag.planning._moves import Move, Surroundings, is_noise
 from rnndiag.planning._values import OFF, Present, decay_range, rounded
 from rnndiag.planning._wishes import REPAIRS, Rank
 from rnndiag.records import Report
-from rnndiag.records.plan import Parameter, Tied, Unsearched
+from rnndiag.records.plan import Parameter, Tied, Unsearched, Value
 
 Range = tuple[float, float]
 _DECAYS = ("kernel_decay", "recurrent_decay")
@@ -149,24 +149,32 @@ def _parameter(move: Move, around: Surroundings, framework: str) -> Parameter:
 
 def _values(move: Move, around: Surroundings) -> dict[str, Any]:
     knob = KNOBS[move.decision.knob]
+    begin = (*_best(move.decision, around), move.value)
     if knob.kind == "categorical":
-        return {"choices": (OFF, *around.kinds), "ladder": (str(move.value),)}
+        choices = (OFF, *around.kinds)
+        return {"choices": choices, "ladder": tuple(own for own in begin if own in choices)}
     low, high = _range(move.decision, around)
     following = float(move.value or 0)
     if following:
         # A ladder does not know of the size of the matrix, to which a decay's range is fitted.
         low, high = min(low, following), max(high, following)
-    # The best trial comes first, and what it leads to after it.
-    known = around.best.get(move.decision.knob, 0.0) if move.decision.tried else 0.0
-    if known:
-        low, high = min(low, known), max(high, known)
-    first = (known, following) if known else (following,)
+    first = [own for own in begin if isinstance(own, (int, float))]
+    if move.decision.tried is not None:
+        low, high = min(low, *filter(None, first)), max(high, *first)
     # Of a decay the documents' two values are the ends of its range, fitted to the matrix.
     rungs = (low, high) if move.decision.knob in _DECAYS else knob.ladder
     if move.decision.tried is not None:
         rungs = ()
     ladder = dict.fromkeys(own for own in (*first, *rungs) if low <= float(own) <= high)
     return {"low": low, "high": high, "ladder": tuple(ladder)}
+
+
+def _best(decision: Decision, around: Surroundings) -> tuple[Value, ...]:
+    """What the best trial has, which a search begins with; what none names is as it is now."""
+    if not around.best:
+        return ()
+    now = around.present.of(decision.knob)
+    return (around.best.get(decision.knob, 0.0 if now is None else now),)
 
 
 def _range(decision: Decision, around: Surroundings) -> Range:

@@ -80,9 +80,14 @@ def _named(setting: str, advice: Advice) -> str:
 # ---------------------------------------------------------------- what is tuned
 
 
-def tries(moves: Sequence[Move], report: Report) -> Iterator[Step]:
-    """One step for each setting that has a next value; its lines keep what those before it set."""
-    present, kept = Present(report), report
+def tries(
+    moves: Sequence[Move], report: Report, known: Mapping[str, float | str]
+) -> Iterator[Step]:
+    """One step for each setting that has a next value.
+
+    Its lines keep what those before it set, and what is `known` of the best trial.
+    """
+    present, kept = Present(report), with_settings(report, known)
     for move in moves:
         if move.value is None:
             continue

@@ -70,11 +70,15 @@ def best(trials: Trials | None) -> Best | None:
     return Best(metric=trials.metric, value=metric, settings=dict(first.settings))
 
 
-def best_of(trials: Trials | None) -> dict[str, float]:
-    """The numbers of the best trial, by setting."""
+def best_of(trials: Trials | None) -> dict[str, float | str]:
+    """What the best trial has of the settings that a plan may change."""
     found = best(trials)
-    named = {knob: _named(knob, found.settings) for knob in _RANGES} if found else {}
-    return {knob: value for knob, value in named.items() if value is not None}
+    own = found.settings if found else {}
+    kinds = [name.removesuffix("_normalization") for name in _SWITCHES if own.get(name)]
+    kind = own.get("normalization") or next(iter(kinds), None)
+    numbers = {knob: _named(knob, own) for knob in _RANGES}
+    known = {knob: value for knob, value in numbers.items() if value is not None}
+    return {**known, "normalization": str(kind)} if kind else {**known}
 
 
 def normalizations(trials: Trials | None) -> dict[str, bool]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnndiag import memory
-from rnndiag.errors import BadProbe
+from rnndiag.errors import BadProbe, TooLarge, UnsafeCheckpoint
+from rnndiag.printable import first_of
 from rnndiag.probe.tables import read_table
 from rnndiag.records import Array
 
@@ -44,9 +45,7 @@ class ArrayFile:
     @property
     def listing(self) -> str:
         """The arrays' names for a message."""
-        names = [repr(name) for name in self.loaders]
-        more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
-        return ", ".join(names[:_SHOWN] + more) or "none"
+        return first_of(map(repr, self.loaders), _SHOWN) or "none"
 
     def label(self, name: str) -> str:
         """One array and its file for a message."""
@@ -56,7 +55,7 @@ class ArrayFile:
         """Read one array; raises `BadProbe` where it cannot be read."""
         try:
             return self.loaders[name]()
-        except BadProbe:
+        except (BadProbe, TooLarge):
             raise
         except Exception as error:  # parsers of damaged bytes raise whatever comes
             raise _unreadable(self.path, f"array {name!r}", error) from error
@@ -67,8 +66,10 @@ def open_arrays(path: Path) -> ArrayFile:
     head = _head(path)
     try:
         loaders = _loaders(path, head)
-    except BadProbe:
+    except (BadProbe, TooLarge):
         raise
+    except UnsafeCheckpoint as error:
+        raise BadProbe(error.message, error.hint) from error
     except Exception as error:  # parsers of damaged bytes raise whatever comes
         raise _unreadable(path, "the file", error) from error
     if loaders is not None:
@@ -113,11 +114,11 @@ def _unreadable(path: Path, what: str, error: Exception) -> BadProbe:
 
 
 def _sized(path: Path, name: str, size: int) -> None:
-    memory.check(size, f"array {name!r} of {path}")
     if size > LARGEST_BYTES:
         raise BadProbe(
             f"{path}: array {name!r} claims {size / 2**30:.1f} GiB", "probe with fewer samples"
         )
+    memory.check(size, f"array {name!r} of {path}")
 
 
 def _npy(path: Path) -> Array:
@@ -148,14 +149,11 @@ def _hdf5(path: Path) -> Iterator[tuple[str, Loader]]:
     """Datasets that lie in the file itself; links and storage elsewhere are not followed."""
     import h5py
 
-    found: list[str] = []
-
-    def visit(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
-            found.append(name)
+    from rnndiag.checkpoints._hdf5.walk import objects
 
     with h5py.File(path, "r") as file:
-        file.visititems(visit)
+        held = [(name, item) for name, item in objects(file) if isinstance(item, h5py.Dataset)]
+        found = [name for name, item in held if item.shape is not None]
     for name in found:
         yield name, partial(_hdf5_dataset, path, name)
 
@@ -163,14 +161,19 @@ def _hdf5(path: Path) -> Iterator[tuple[str, Loader]]:
 def _hdf5_dataset(path: Path, name: str) -> Array:
     import h5py
 
+    from rnndiag.checkpoints._hdf5.storage import excess, is_elsewhere
+
     with h5py.File(path, "r") as file:
         dataset = file[name]
-        if dataset.external or dataset.is_virtual:
+        if is_elsewhere(dataset):
             raise BadProbe(f"{path}: array {name!r} lies in another file", "store it in this one")
         if dataset.dtype.hasobject:
             # Where texts and lists of variable length are damaged, HDF5 itself can break on them.
             raise BadProbe(f"{path}: array {name!r} holds {dataset.dtype}, not numbers")
         _sized(path, name, dataset.nbytes)
+        claimed = excess(dataset)
+        if claimed is not None:
+            raise BadProbe(f"{path}: {name!r}: {claimed}", "save the array again")
         return np.asarray(dataset[()])
 
 

@@ -166,11 +166,22 @@ def _notes(
     needs: Sequence[InputNeed],
     options: Options,
 ) -> Iterator[str]:
-    if options.timesteps is not None:
-        yield "--timesteps does not count: the probe file has its own length"
+    yield from _without_effect(options)
     treated = "skipped, as packed sequences are" if packed else "gradients start before it"
     for need, padding in zip(needs, paddings, strict=True):
         if padding is not None and need.mask_value is None:
             of = f" in {need.name}" if len(needs) > 1 else ""
             count = f"{int(padding.any(axis=1).sum())} of {len(padding)} samples{of}"
             yield f"zeros at the end of {count} are taken as padding: {treated}"
+
+
+def _without_effect(options: Options) -> Iterator[str]:
+    """What shapes a made-up probe, and was asked for beside a file."""
+    if options.timesteps is not None:
+        yield "--timesteps does not count: the probe file has its own length"
+    names = ("batch", "seeds", "probe_kind")
+    chosen = [name for name in names if getattr(options, name) != getattr(Options, name)]
+    if chosen:
+        told = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        verb = "does" if len(chosen) == 1 else "do"
+        yield f"{told} {verb} not count: the probe file has its own samples"

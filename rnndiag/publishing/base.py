@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rnndiag.outputs._judged import alike, where
 from rnndiag.records import Finding
 
 
@@ -27,6 +29,22 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """A finding as it is shown once, with every place of which it is told."""
+
+    finding: Finding
+    places: str
+    """``lstm/forward, lstm/backward``."""
+
+
+def said(findings: Iterable[Finding]) -> tuple[Said, ...]:
+    """The findings in their order; what a rule says alike of several layers stands once."""
+    return tuple(
+        Said(finding=found, places=", ".join(map(where, same))) for found, same in alike(findings)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

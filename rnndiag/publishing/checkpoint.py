@@ -8,7 +8,7 @@ from pathlib import Path
 from rnndiag.outputs._grid import fact_of
 from rnndiag.outputs._judged import ordered, summary
 from rnndiag.publishing.base import Page, Section, Shown, Table
-from rnndiag.records import LayerReport, Outcome, Report
+from rnndiag.records import SEVERITIES, Finding, LayerReport, Outcome, Report
 from rnndiag.wording import (
     NOTHING,
     byte_count,
@@ -19,6 +19,9 @@ from rnndiag.wording import (
     title,
     written_by,
 )
+
+_MEASURED = "RNN4"
+"""Behind the last family of rules that rest on measurements; settings and options follow."""
 
 
 def page(
@@ -60,7 +63,7 @@ def _sections(
     whole = tuple(own for layer, own in shown if layer is None)
     if whole:
         yield Section(title="At a glance", pictures=whole[:1])
-    findings = tuple(ordered(report))
+    findings = tuple(sorted(ordered(report), key=_urgency))
     said = () if findings else ("No rule found anything to change.",)
     layers = [layer for layer in report.layers if layer.analysed]
     if layers:
@@ -74,6 +77,11 @@ def _sections(
     remarks = tuple(_remarks(report, broken))
     if remarks:
         yield Section(title="To keep in mind", points=remarks)
+
+
+def _urgency(finding: Finding) -> tuple[bool, int, bool]:
+    """What was measured stands before what settings are like, where both are as severe."""
+    return finding.known, SEVERITIES.index(finding.severity), finding.rule > _MEASURED
 
 
 def _of_layer(layer: LayerReport) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def page(
     before, after = (own.checkpoint.path for own in (comparison.before, comparison.after))
     return Page(
         title=f"{Path(before).name} → {Path(after).name}",
-        about=(f"before: {before}", f"after: {after}"),
+        about=(f"before: {Path(before).name}", f"after: {Path(after).name}"),
         verdict=words.verdict(comparison),
         sections=tuple(_sections(comparison, shown, broken)),
     )
@@ -34,9 +34,18 @@ def _sections(
 ) -> Iterator[Section]:
     if comparison.regressions:
         yield Section(title="What got worse", points=comparison.regressions)
+    if comparison.improvements:
+        yield Section(title="What got better", points=comparison.improvements)
     for pair in comparison.pairs:
         pictures = tuple(own for layer, own in shown if layer is pair.after)
-        yield Section(title=_name(pair), tables=(_table(pair),), pictures=pictures)
+        lacking = tuple(words.missing(pair))
+        table = _table(pair)
+        yield Section(
+            title=_name(pair),
+            text=lacking,
+            tables=(table,) if table.rows else (),
+            pictures=pictures,
+        )
     for heading, findings in words.by_fate(comparison):
         yield Section(title=heading, findings=findings)
     remarks = (*_alone(comparison), *comparison.notes, *broken)
@@ -60,6 +69,7 @@ def _table(pair: LayerPair) -> Table:
                 own.verdict,
             )
             for own in pair.changes
+            if own.verdict != "unknown"
         ),
     )
 

@@ -23,7 +23,7 @@ def page(
     """
     return Page(
         title=Path(words.folder(course)).name or words.folder(course),
-        about=(f"{words.folder(course)}: {words.extent(course)}",),
+        about=(words.extent(course),),
         verdict=f"{words.summary(course)} at the last checkpoint",
         sections=tuple(_sections(course, shown, broken)),
     )
@@ -41,6 +41,9 @@ def _sections(
         tables=held,
         findings=tuple(own.finding for own in words.weighty(course)),
     )
+    worse = tuple(words.regressions(course))
+    if worse:
+        yield Section(title="What got worse", points=worse)
     for layer in course.layers:
         pictures = tuple(own for of, own in shown if of is layer.layer)
         yield Section(title=title(layer.layer), tables=(_table(course, layer),), pictures=pictures)
@@ -81,4 +84,4 @@ def _table(course: Course, own: LayerCourse) -> Table:
 def _over_time(course: Course, pictures: tuple[Shown, ...]) -> Iterator[Section]:
     points = tuple(words.changes(course))
     if pictures or points:
-        yield Section(title="Findings over the run", pictures=pictures, points=points)
+        yield Section(title="Over the run", pictures=pictures, points=points)

@@ -10,9 +10,12 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rnndiag.errors import BadOption
+from rnndiag.printable import first_of
 
 MANIFEST = ".rnndiag-report.json"
 """Names the files of a report folder: what is not in it is somebody else's."""
@@ -23,17 +26,29 @@ _NAME = 40
 """Letters of the folder's name that the temporary one repeats: names end at 255 bytes."""
 
 
-def check_replaceable(folder: Path, *, force: bool, read: Iterable[str | Path] = ()) -> None:
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a report folder is about, as its manifest tells."""
+
+    kind: str
+    """The command that wrote it: ``report``, ``compare`` or ``track``."""
+    subject: str
+    """The checkpoint's name, both names, or that of the run's folder."""
+
+
+def check_replaceable(
+    folder: Path, *, force: bool, read: Iterable[str | Path] = (), kind: str | None = None
+) -> None:
     """Raise `BadOption` before the work, where the folder could not be made or replaced.
 
-    A folder that is there is replaced if it is empty or nothing but an earlier report; with
-    `force` whatever is in it, unless that is among the files that are `read`.
+    A folder that is there is replaced if it is empty or nothing but an earlier report of the
+    same `kind`; with `force` whatever is in it, unless that is among the files that are `read`.
     """
     try:
         _check_place(folder)
         _check_read(folder, read)
         if folder.is_dir() and not force:
-            _check_own(folder)
+            _check_own(folder, kind)
         with _sibling(folder):
             pass
     except (OSError, ValueError) as error:  # of a name that no file may have, either of them
@@ -41,19 +56,31 @@ def check_replaceable(folder: Path, *, force: bool, read: Iterable[str | Path] =
 
 
 @contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """An empty sibling of `folder`, which takes its place if all goes well.
+def replacing(folder: Path, about: About | None = None, *, force: bool = False) -> Iterator[Path]:
+    """An empty sibling of `folder`, which takes its place if all goes well; it is `about` that.
 
     Whatever happens on the way, the old one stands. Raises `BadOption` where it cannot be
-    written.
+    written, or where by now there is more in it than an earlier report.
     """
     try:
         with _sibling(folder) as made:
             yield made
-            _write_manifest(made)
+            _write_manifest(made, about)
+            _check_place(folder)
+            if folder.is_dir() and not force:
+                _check_own(folder, None if about is None else about.kind)
             _exchange(made, folder) if folder.exists() else made.rename(folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def standing(folder: Path) -> About | None:
+    """What the report is about that stands there; None where there is none that tells."""
+    data = _manifest(folder)
+    told = data.get("about") if data else None
+    if not isinstance(told, dict):
+        return None
+    return About(kind=str(told.get("kind", "")), subject=str(told.get("subject", "")))
 
 
 def _unwritable(folder: Path, error: OSError | ValueError) -> BadOption:
@@ -79,33 +106,43 @@ def _check_place(folder: Path) -> None:
 
 def _check_read(folder: Path, read: Iterable[str | Path]) -> None:
     for file in map(Path, read):
-        if folder.is_dir() and file.resolve().is_relative_to(folder.resolve()):
+        # A link may lie in the folder that is deleted, and what it leads to elsewhere.
+        places = (file.resolve(), file.parent.resolve() / file.name)
+        if folder.is_dir() and any(own.is_relative_to(folder.resolve()) for own in places):
             raise BadOption(f"{folder}: holds {file}, which would be deleted", _WITHIN)
 
 
-def _check_own(folder: Path) -> None:
+def _check_own(folder: Path, kind: str | None) -> None:
     held = _held(folder)
     if not held:
         return
-    own = _manifest(folder)
-    if own is None:
+    data = _manifest(folder)
+    if data is None:
         hint = f"{_ELSEWHERE}, or --force, which deletes what is in it"
         raise BadOption(f"{folder}: is there already, and is no report of rnndiag's", hint)
-    others = sorted(held - own - {MANIFEST})
+    others = sorted(held - set(data["files"]) - {MANIFEST})
     if others:
-        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
         raise BadOption(
-            f"{folder}: holds what is no part of the report: {', '.join(others[:_SHOWN])}{more}",
+            f"{folder}: holds what is no part of the report: {first_of(others, _SHOWN)}",
             "move it elsewhere, or --force, which deletes it",
+        )
+    earlier = standing(folder)
+    if kind is not None and earlier is not None and earlier.kind != kind:
+        raise BadOption(
+            f"{folder}: holds what `rnndiag {earlier.kind}` wrote on {earlier.subject}",
+            f"{_ELSEWHERE}, or --force, which replaces it",
         )
 
 
-def _manifest(folder: Path) -> set[str] | None:
-    """The files of the report that stands there; None where there is none."""
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """The files of the report that stands there, and its subject; None where there is none."""
     try:
-        return set(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+        data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
+    if not isinstance(data, dict) or not isinstance(data.get("files"), list):
+        return None
+    return data if all(isinstance(name, str) for name in data["files"]) else None
 
 
 def _held(folder: Path) -> set[str]:
@@ -114,8 +151,9 @@ def _held(folder: Path) -> set[str]:
     return {own.relative_to(folder).as_posix() for own in every}
 
 
-def _write_manifest(folder: Path) -> None:
-    text = json.dumps({"files": sorted(_held(folder))}, indent=1)
+def _write_manifest(folder: Path, about: About | None) -> None:
+    told = {} if about is None else {"about": asdict(about)}
+    text = json.dumps({**told, "files": sorted(_held(folder))}, indent=1)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag import __version__
-from rnndiag.outputs._judged import where
-from rnndiag.publishing.base import Page
+from rnndiag.publishing.base import Page, said
 
 _TEMPLATE = "page.html"
 
@@ -24,7 +23,7 @@ def render(page: Page, folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(anchor=_anchor, place=where)
+    environment.filters.update(anchor=_anchor, said=said)
     embedded: dict[str, Any] = {
         "page": page,
         "version": __version__,

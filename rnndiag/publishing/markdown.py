@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rnndiag.outputs._judged import where
 from rnndiag.outputs.reports.markdown import code, escaped
-from rnndiag.publishing.base import Page, Section, Table
-from rnndiag.records import Finding
+from rnndiag.publishing.base import Page, Said, Section, Table, said
 
 _BLOCK = re.compile(r"(?:\d{1,9}(?=[.)])|(?=[-+#=]))")
 """What would begin a list, a heading or a rule at the start of a line."""
@@ -33,8 +31,8 @@ def _line(text: str) -> str:
 def _section(section: Section) -> Iterator[str]:
     yield f"## {escaped(section.title)}"
     yield from map(_line, section.text)
-    for finding in section.findings:
-        yield from _finding(finding)
+    for own in said(section.findings):
+        yield from _finding(own)
     for table in section.tables:
         yield _table(table)
         if table.caption:
@@ -46,11 +44,12 @@ def _section(section: Section) -> Iterator[str]:
         yield "\n".join(f"- {_line(point)}" for point in section.points)
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(own: Said) -> Iterator[str]:
+    finding = own.finding
     known = ", known" if finding.known else ""
     capped = f" ({escaped(finding.capped)})" if finding.capped else ""
     rule = f"{finding.rule} {escaped(finding.name)}"
-    yield f"### {finding.severity}: {rule}, {code(where(finding))}"
+    yield f"### {finding.severity}: {rule}, {code(own.places)}"
     yield f"{_line(finding.message)}{capped} ({finding.confidence} confidence{known})"
     if finding.advice:
         steps = enumerate(finding.advice, 1)

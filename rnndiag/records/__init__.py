@@ -31,6 +31,7 @@ from rnndiag.records.course import (
     Part,
     Point,
     Reach,
+    Regression,
     Said,
 )
 from rnndiag.records.coverage import ROLES, Coverage, Role, StoredArray
@@ -124,6 +125,7 @@ __all__ = [
     "ProbeRun",
     "Reach",
     "Ref",
+    "Regression",
     "Report",
     "Role",
     "Said",

@@ -22,11 +22,16 @@ class Change:
     label: str
     """As tables call it."""
     unit: str
+    measurement: str
+    """Which one it is from."""
     before: float | None
     after: float | None
     before_at_least: bool = False
     """Whether the value is only a lower bound, as a span that the probe cuts short."""
     after_at_least: bool = False
+    before_endless: bool = False
+    """Whether there is no value because nothing decays, as a half-life of what does not fall."""
+    after_endless: bool = False
     tolerance: float
     """Up to which a change counts as none."""
     relative: bool
@@ -64,6 +69,10 @@ class Comparison:
     """Findings of the first whose rules have nothing to go by in the second."""
     regressions: tuple[str, ...] = ()
     """What got worse, in a sentence each."""
+    improvements: tuple[str, ...] = ()
+    """What got better, in a sentence each."""
+    lag: int | None = None
+    """Timesteps that the task has to remember, where the user told."""
     notes: tuple[str, ...] = ()
     exit_code: int = 0
     schema_version: int = 1

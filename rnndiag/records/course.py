@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rnndiag.records.common import Direction
+from rnndiag.records.comparison import Change
 from rnndiag.records.judgement import Finding, Severity
 from rnndiag.records.report import LayerReport, Report
 
@@ -130,6 +131,19 @@ class Lasting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Regression:
+    """A quantity of one layer that got worse between two checkpoints."""
+
+    layer: LayerReport
+    """As it was at the later one."""
+    change: Change
+    first: int
+    """The point before."""
+    last: int
+    """The point after."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Course:
     """A training run: its checkpoints in order, and what became of its layers."""
 
@@ -141,6 +155,8 @@ class Course:
     """The judged report of the last checkpoint that could be run."""
     findings: tuple[Lasting, ...] = ()
     """What was found at it, the worst first."""
+    regressions: tuple[Regression, ...] = ()
+    """What got worse from the first checkpoint that was run to the last."""
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
     lag: int | None = None

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 RULE = Rule(code="RNN414", severity="note", rests_on="memory")
 _BY_ORDER = "what feeds the layer is told by the order of the calls alone"
-_SUM = re.compile(r"(^|[._/])add(_\d+)?$", re.IGNORECASE)
+_SUM = re.compile(r"(^|[._/])add(v2|_\d+)?$", re.IGNORECASE)
 
 
 class Cuts(Thresholds):
@@ -105,6 +105,6 @@ def _near(span: GradientSpan | None, cuts: Cuts) -> str:
 
 
 def _adds(report: Report) -> bool:
-    """Whether the network adds anything: ``Add``, ``ops.Add``, or ``tf.__operators__.add``."""
+    """Whether the network adds anything: ``Add``, ``ops.Add``, ``tf.raw_ops.AddV2`` and such."""
     texts = (text for own in report.network for text in (own.kind, own.name))
     return any(_SUM.search(text) for text in texts)

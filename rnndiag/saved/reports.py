@@ -40,6 +40,13 @@ def recognises(path: Path) -> bool:
     return b'"schema_version"' in text and (b'"layers"' in text or b'"reports"' in text)
 
 
+def refuse(path: str) -> None:
+    """Raise `UnreadableCheckpoint` for a report where a checkpoint has to be given."""
+    if recognises(Path(path)):
+        hint = "give the checkpoint itself; a saved report serves advise, compare and plan"
+        raise UnreadableCheckpoint(f"{path}: is a saved report, which has no arrays", hint)
+
+
 def read(path: Path) -> tuple[Report, ...]:
     """The reports in a file, not judged; there is at least one.
 

@@ -25,6 +25,8 @@ class WeightDrop(nn.Module):
     def __init__(self, rate):
         super().__init__()
         self.rate = rate
+        # In a state dict it tells that the stored weight is R itself.
+        self.register_buffer("weight_drop_rate", torch.tensor(float(rate)))
 
     def forward(self, weight):
         return nn.functional.dropout(weight, self.rate, self.training)'''

@@ -51,12 +51,12 @@ def groups(layers: Sequence[LayerReport], decays: Mapping[str, float], others: f
 
 def known_decays(settings: Settings, layers: Sequence[LayerReport]) -> dict[str, float]:
     """The decays of K, R and b that layers are known to have; none where one is for all weights."""
+    whole = settings.weight_decay.value if settings.weight_decay else 0.0
     own = [settings.layers.get(layer.id, LayerSettings()) for layer in layers]
     found = {
-        part: max((s.value for one in own if (s := getattr(one, f"{part}_decay"))), default=0.0)
+        part: max((s.value for one in own if (s := getattr(one, f"{part}_decay"))), default=whole)
         for part in ("kernel", "recurrent", "bias")
     }
-    whole = settings.weight_decay.value if settings.weight_decay else 0.0
     return found if any(value != whole for value in found.values()) else {}
 
 

@@ -1,7 +1,8 @@
 """Snippets for PyTorch: the network's own modules and parameters, by their real names.
 
-What goes before or after a module is hooked to it and stands beside it: it follows ``train()`` and
-``eval()``, leaves the names of all other parameters as they are, and needs no change to ``forward``.
+What goes before or after a module stands beside it and is hooked to it: it follows ``train()``
+and ``eval()``, leaves the names of all other parameters as they are, and needs no change to
+``forward``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rnndiag.snippets._torch_modules import Module, modules
 from rnndiag.snippets.base import Snippets
 
 _NEW_PARAMETERS = "# Before the optimizer is made, which has to know the new parameters."
-_NEW_SIZE = "# Before hooks and optimizer; what reads its output has to take {width} features."
+_NEW_SIZE = "# Hooks and optimizer come after it; what reads it has to take {width} features."
 _LAST = """\
 # On what leaves layer {count} of its {count}; what goes between them stays as it is."""
 _PARTIAL = "from functools import partial"

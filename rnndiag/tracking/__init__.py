@@ -17,7 +17,7 @@ from rnndiag.evidence.files import natural
 from rnndiag.evidence.series import Survey
 from rnndiag.progress import Progress, part, silent
 from rnndiag.records import Course, Gap, Report, Series
-from rnndiag.tracking import _layers, _points, _since
+from rnndiag.tracking import _layers, _points, _regressions, _since
 from rnndiag.tracking._seen import Seen, prefix, seen, seen_on_series
 
 __all__ = ["prefix", "track"]
@@ -103,6 +103,7 @@ def _course(survey: Survey, followed: Sequence[Seen], case: Case) -> Course:
         report=report,
         findings=_since.lasting(followed, last),
         gaps=tuple(_gaps(survey)),
+        regressions=_regressions.between_ends([own.report for own in followed], case.policy.lag),
         notes=tuple(_notes(survey, followed, last)),
         lag=case.policy.lag,
         alpha=case.options.alpha,
@@ -123,6 +124,7 @@ def _gaps(survey: Survey) -> Iterator[Gap]:
 
 def _notes(survey: Survey, followed: Sequence[Seen], last: int) -> Iterator[str]:
     series = survey.series
+    yield from checkpoints.no_checkpoints(survey.others)
     if survey.clock is None:
         yield "not every file tells its epoch or step: the names give the order"
     else:

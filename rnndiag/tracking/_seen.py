@@ -10,7 +10,7 @@ from rnndiag import advising, judging, pipeline, rules
 from rnndiag.advising import Case
 from rnndiag.errors import RnndiagError
 from rnndiag.progress import Progress
-from rnndiag.records import Finding, Judgement, NotJudged, Options, Report, Series, WeightSizes
+from rnndiag.records import Finding, Judgement, Options, Passed, Report, Series, WeightSizes
 from rnndiag.rules._facts import asks_for
 
 _OF_SERIES = "checkpoints"
@@ -24,7 +24,7 @@ class Seen:
     judged: Literal["all", "series", "none"]
     report: Report | None = None
     findings: tuple[Finding, ...] = ()
-    skipped: tuple[NotJudged, ...] = ()
+    passed: tuple[Passed, ...] = ()
     error: RnndiagError | None = None
     """Why the probe could not be run."""
 
@@ -43,7 +43,7 @@ def seen(
         return Seen(judged="none", error=error)
     report = judge(replace(measured, series=prefix(series, place + 1)))
     said = report.judgement or Judgement(findings=())
-    return Seen(judged="all", report=report, findings=said.findings, skipped=said.skipped)
+    return Seen(judged="all", report=report, findings=said.findings, passed=said.passed)
 
 
 def prefix(series: Series, count: int) -> Series:
@@ -78,7 +78,7 @@ def seen_on_series(series: Series, count: int, case: Case, report: Report) -> li
 def _on_prefix(report: Report) -> Seen:
     said = report.judgement or Judgement(findings=())
     findings = tuple(own for own in said.findings if _OF_SERIES in own.evidence)
-    return Seen(judged="series", findings=findings, skipped=said.skipped)
+    return Seen(judged="series", findings=findings, passed=said.passed)
 
 
 def rests_on_series(code: str) -> bool:

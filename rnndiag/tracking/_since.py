@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnndiag.records import Finding, Lasting, NotJudged
+from rnndiag.records import Finding, Lasting, Passed
 from rnndiag.tracking._seen import Seen, told_by_series
 
 
@@ -19,8 +19,8 @@ def lasting(followed: Sequence[Seen], last: int) -> tuple[Lasting, ...]:
 def _since(finding: Finding, followed: Sequence[Seen]) -> int | None:
     """The earliest checkpoint from which on the rule found it wherever it could say anything.
 
-    A checkpoint at which it was not asked, or had nothing to go by, is no break, and no
-    beginning either. None where no earlier one was judged by this rule.
+    A checkpoint at which it was not asked, had nothing to go by, or lacked the layer is no
+    break, and no beginning either. None where no earlier one was judged by this rule.
     """
     since = len(followed) - 1
     asked = since == 0
@@ -31,7 +31,7 @@ def _since(finding: Finding, followed: Sequence[Seen]) -> int | None:
         asked = True
         if _among(finding, own.findings):
             since = place
-        elif not _among(finding, own.skipped):
+        elif _among(finding, own.passed):
             break
     return since if asked else None
 
@@ -40,9 +40,9 @@ def _was_asked(finding: Finding, own: Seen) -> bool:
     return own.judged == "all" or (own.judged == "series" and told_by_series(finding))
 
 
-def _among(finding: Finding, answers: Sequence[Finding | NotJudged]) -> bool:
+def _among(finding: Finding, answers: Sequence[Finding | Passed]) -> bool:
     return any(_place(answer) == _place(finding) for answer in answers)
 
 
-def _place(answer: Finding | NotJudged) -> tuple[str, str | None, str | None, int]:
+def _place(answer: Finding | Passed) -> tuple[str, str | None, str | None, int]:
     return answer.rule, answer.layer, answer.direction, answer.call

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rnndiag.records import Checkpoint, Graph, KerasModel, Options
+
+_TOLD = "--nonlinearity does not count: Keras's files tell activations themselves"
 
 
 def wire(checkpoint: Checkpoint, options: Options) -> Graph:
@@ -10,7 +14,10 @@ def wire(checkpoint: Checkpoint, options: Options) -> Graph:
     if isinstance(checkpoint.content, KerasModel):
         from rnndiag.wiring import keras_config
 
-        return keras_config.graph(checkpoint, checkpoint.content)
+        graph = keras_config.graph(checkpoint, checkpoint.content)
+        if options.nonlinearity == Options.nonlinearity:
+            return graph
+        return replace(graph, notes=(*graph.notes, _TOLD))
     from rnndiag.wiring import state_dict
 
     return state_dict.graph(checkpoint, checkpoint.content, options)

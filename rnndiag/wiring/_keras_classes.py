@@ -15,7 +15,8 @@ Config = Mapping[str, Any]
 MODELS = ("Sequential", "Functional", "Model")
 _OWN = ("keras", "tf_keras", "tensorflow")
 _OPERATIONS = ("keras.ops", "keras.src.ops", "keras.src.activations")
-TENSORFLOW_OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
+TENSORFLOW_NODE = "TensorFlowOpLayer"
+TENSORFLOW_OPERATIONS = ("TFOpLambda", "SlicingOpLambda", TENSORFLOW_NODE)
 _WITHOUT_FLAG = ("InputLayer", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 """Keras 3's own layers whose configuration does not say whether they are trainable."""
 
@@ -31,6 +32,8 @@ def is_operation(config: Config, writer: Writer) -> bool:
     Newer files give the module; in an .h5 file an operation's configuration holds no more
     than its name and parameters.
     """
+    if config["class_name"] == TENSORFLOW_NODE:
+        return isinstance(config["config"].get("node_def"), Mapping)
     if not is_keras3(writer):
         return config["class_name"] in TENSORFLOW_OPERATIONS
     module = config.get("module")

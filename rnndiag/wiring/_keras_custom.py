@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from rnndiag.records import LayerSpec, Shape
+from rnndiag.wiring._altered import is_plain_rnn, says_otherwise
 
 Config = Mapping[str, Any]
 
@@ -31,8 +32,6 @@ _AROUND = re.compile(
     r"|activity_regularizer"
 )
 """Settings that leave a cell's equations as they are."""
-_OTHERWISE = re.compile("zoneout|peephole|norm|coupled|attention|phased|skip", re.IGNORECASE)
-"""In the name of a class whose equations are others, though it may have an LSTM's arrays."""
 
 
 def layer_as_parent(spec: LayerSpec) -> LayerSpec:
@@ -54,12 +53,15 @@ def cell_as_parent(spec: LayerSpec, config: Config) -> LayerSpec:
 def parent_of(custom: str, config: Any) -> str | None:
     """The recurrent kind whose settings `config` has, by the settings and the class's name."""
     keys = set(config) if isinstance(config, Mapping) else set()
-    if not keys >= _CELL or _OTHERWISE.search(custom):
+    if not keys >= _CELL or says_otherwise(custom):
         return None
     left = {key for key in keys - _CELL - _LAYER if not _AROUND.fullmatch(key)}
     # Keras wrote no reset_after before 2.1.5.
     found = next((k for k, own in _OWN.items() if left - {"reset_after"} == own), None)
     if found is None or ("reset_after" in left and found != "GRU"):
+        return None
+    if found == "SimpleRNN" and not is_plain_rnn(custom):
+        # A matrix, a recurrent one and a bias are what most cells of one's own have.
         return None
     others = (kind for kind in ("LSTM", "GRU") if kind != found)
     return None if any(other in custom.upper() for other in others) else found
@@ -74,7 +76,8 @@ def note(spec: LayerSpec) -> str:
 
 
 def _as(parent: str, kind: str, spec: LayerSpec) -> LayerSpec:
-    fits = [array.shape for array in spec.weights] == _shapes(parent, spec)
+    shapes = [array.shape for array in spec.weights]
+    fits = bool(shapes) and shapes == _shapes(parent, spec)
     return replace(spec, kind=kind, custom=spec.kind, problem=None) if fits else spec
 
 

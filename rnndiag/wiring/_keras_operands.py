@@ -1,7 +1,8 @@
 """The calls of operations, whose constants count as much as their tensors.
 
 tf.keras keeps an operation as a ``TFOpLambda`` (``SlicingOpLambda`` for slices) that names
-a function of TensorFlow, Keras 3 as an object of a class of its own.
+a function of TensorFlow, or before 2.4 as a ``TensorFlowOpLayer`` with a graph's node in it;
+Keras 3 as an object of a class of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 from rnndiag.layers._ops.arguments import Slot
 from rnndiag.layers.base import layer_class
 from rnndiag.records import Call, Ref
-from rnndiag.wiring._keras_classes import TENSORFLOW_OPERATIONS
+from rnndiag.wiring._keras_classes import TENSORFLOW_NODE, TENSORFLOW_OPERATIONS
+from rnndiag.wiring._keras_node_defs import node_kind, node_operands
 from rnndiag.wiring._keras_nodes import is_ref, reference
 
 Config = Mapping[str, Any]
@@ -25,6 +27,8 @@ def operation_kind(config: Config) -> str:
     """Under what name an operation is known here: ``ops.Mean``, ``tf.math.reduce_mean``."""
     if config["class_name"] not in TENSORFLOW_OPERATIONS:
         return f"ops.{config['class_name']}"
+    if config["class_name"] == TENSORFLOW_NODE:
+        return node_kind(config["config"])
     function = str(config["config"].get("function"))
     return f"tf.{function.removeprefix('compat.v1.')}"
 
@@ -42,6 +46,9 @@ def operands_of(config: Config) -> dict[str, Any]:
 def operation_operands(config: Config) -> dict[str, Any]:
     """The same for an operation; what one of Keras 3 was made with counts as arguments too."""
     called = operands_of(config)
+    if config["class_name"] == TENSORFLOW_NODE:
+        count = max((len(found.refs) for found in _operands(config)), default=0)
+        return {**called, **node_operands(config["config"], count)}
     if config["class_name"] in TENSORFLOW_OPERATIONS:
         return called
     made = {k: v for k, v in config["config"].items() if k not in ("name", "trainable")}

@@ -9,11 +9,12 @@ evaluation is the weight itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from rnndiag.printable import first_of
 from rnndiag.records import Array, Shape, StateDict
 
 _PARAMETRIZED = re.compile(
@@ -42,6 +43,7 @@ def composed(content: StateDict) -> StateDict:
     """The same tensors by their plain names; each is made when it is asked for."""
     recipes = {recipe.name: recipe for recipe in _recipes(content.shapes)}
     plain = {piece: recipe.name for recipe in recipes.values() for piece in recipe.pieces}
+    plain |= {key: name for key, (name, _) in _traces(content.shapes).items() if name in recipes}
     names = dict.fromkeys(plain.get(name, name) for name in content.shapes)
     wholes = {name: recipes[name].pieces[-1] if name in recipes else name for name in names}
     shapes = {name: content.shapes[whole] for name, whole in wholes.items()}
@@ -59,9 +61,17 @@ def notes(shapes: Mapping[str, Shape]) -> Iterator[str]:
     for recipe in _recipes(shapes):
         found.setdefault(recipe.how, {}).setdefault(recipe.name)
     for how, own in found.items():
-        names = list(own)
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        yield f"{', '.join(names[:_SHOWN])}{more}: {how}"
+        yield f"{first_of(own, _SHOWN)}: {how}"
+
+
+def why_not_undone(name: str, parts: Sequence[str]) -> str:
+    """What is said of a parameter whose stored `parts` make no recipe."""
+    if list(parts) != ["original"]:
+        return f"{name} has parametrizations that rnndiag cannot undo: it holds {', '.join(parts)}"
+    return (
+        f"{name} has a parametrization without tensors: weight drop leaves the stored weight as it "
+        "is, a skew-symmetric or orthogonal one makes another of it; --model runs its code"
+    )
 
 
 class _Composed(Mapping[str, Array]):
@@ -105,7 +115,7 @@ def _recipes(shapes: Mapping[str, Shape]) -> Iterator[_Recipe]:
         match found["piece"]:
             case "raw":
                 plain = _undropped(found["module"], found["name"], shapes)
-                yield _undone(plain, key, "the weight itself, as weight drop has it in evaluation")
+                yield _undone(plain, key, _DROPPED)
             case "g":
                 yield from _weight_norm(name, key, f"{name}_v", shapes)
             case _:
@@ -118,23 +128,34 @@ def _parametrized(shapes: Mapping[str, Shape]) -> Iterator[_Recipe]:
     Several that have tensors, or one whose tensors are not known, make no recipe.
     """
     parts: dict[str, dict[str, str]] = {}
+    traces = _traces(shapes)
     for key in shapes:
-        if found := _PARAMETRIZED.fullmatch(key):
+        if key not in traces and (found := _PARAMETRIZED.fullmatch(key)):
             parts.setdefault(found["module"] + found["name"], {})[found["piece"]] = key
     for name, own in parts.items():
         match sorted(own):
-            case ["original"]:
-                yield _undone(name, own["original"], _NO_TRACE)
+            # Weight drop came first: none without a trace stands before it.
+            case ["original"] if (name, "0") in traces.values():
+                yield _undone(name, own["original"], _DROPPED)
             case ["original0", "original1"]:
                 yield from _weight_norm(name, own["original0"], own["original1"], shapes)
             case ["0._u", "0._v", "original"]:
                 yield from _spectral_norm(name, own["0._u"], own["0._v"], own["original"], shapes)
 
 
-_NO_TRACE = (
-    "taken as it is stored: its parametrization has no tensors, as weight drop, which does "
-    "nothing in evaluation"
-)
+_DROP = ".weight_drop_rate"
+"""What the class that rnndiag's advice gives to users keeps, to tell itself from others."""
+_DROPPED = "the weight itself, as weight drop has it in evaluation"
+
+
+def _traces(shapes: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """The parameter, and the place among its parametrizations, of each weight drop's trace."""
+    found = {key: _PARAMETRIZED.fullmatch(key) for key in shapes if key.endswith(_DROP)}
+    return {
+        key: (own["module"] + own["name"], own["piece"].removesuffix(_DROP))
+        for key, own in found.items()
+        if own is not None
+    }
 
 
 def _undone(name: str, key: str, how: str) -> _Recipe:

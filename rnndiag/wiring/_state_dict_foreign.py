@@ -7,9 +7,11 @@ are named all the same, because a report without them would read as if there wer
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rnndiag.records import Shape
+from rnndiag.wiring._altered import ALTERED, KINDS
 from rnndiag.wiring._state_dict_names import LONGEST, is_within, leading, stems
 
 _STATE_SPACE = "a state space layer, whose equations rnndiag does not have"
@@ -42,6 +44,7 @@ def _ending(*names: str) -> re.Pattern[str]:
 
 
 _MODULE = r"(?:\.(?:weight|bias))?"
+_TO_HIDDEN = _ending(f"[ihx]2h{_MODULE}")
 _TRACES = (
     _Trace("Mamba", _ending("A_log"), _STATE_SPACE),
     _Trace(
@@ -56,22 +59,11 @@ _TRACES = (
     _Trace("LTC", _ending("gleak", "vleak", "erev")),
     _Trace("CfC", _ending(f"time_[ab]{_MODULE}")),
     _Trace("Peephole LSTM", _ending(f"(?:weight|w|W)_?c[ifo]{_MODULE}", r"peephole\w*")),
-    _Trace("Custom cell", _ending(f"[ihx]2h{_MODULE}", f"[Ww]_?h[hifgocrzn]{_MODULE}"), _AUTHORS),
+    _Trace("Custom cell", _TO_HIDDEN, _AUTHORS),
+    _Trace("Custom cell", _ending(f"[Ww]_?h[hifgocrzn]{_MODULE}"), _AUTHORS),
     _Trace("Custom cell", _ending(f"[UR]_[ifgoczr]{_MODULE}"), _AUTHORS),
     _Trace("Custom cell", _ending(r"\w*recurrent_(?:kernel|weights?)\w*"), _AUTHORS),
 )
-_WORDS = {
-    **{"indrnn": "IndRNN", "qrnn": "QRNN", "sru": "SRU", "lmu": "LMU", "mamba": "Mamba"},
-    **{"slstm": "sLSTM", "mlstm": "mLSTM", "xlstm": "xLSTM"},
-    **{"mingru": "minGRU", "minlstm": "minLSTM", "rwkv": "RWKV"},
-    **{"convlstm": "ConvLSTM", "convgru": "ConvGRU", "treelstm": "Tree LSTM"},
-}
-_ALTERED = {
-    **{"zoneout": "Zoneout", "phased": "Phased LSTM", "peephole": "Peephole LSTM"},
-    **{"coupled": "Coupled gates", "cifg": "Coupled gates", "hyperlstm": "Hyper LSTM"},
-    **{"layernormlstm": "LayerNorm LSTM", "lnlstm": "LayerNorm LSTM", "bnlstm": "BatchNorm LSTM"},
-}
-"""What changes the equations of cells that may hold the tensors of torch.nn's."""
 _SUFFIX = re.compile(r"(rnns?|lstms?|grus?|cells?|layers?|blocks?|stack|list|\d)+$")
 """What stands behind such a word in the same name: ``zoneout_lstm_cell``. One digit at a time:
 digits that can be split in many ways would take for ever where something else follows."""
@@ -83,15 +75,20 @@ _OF_STATES = re.compile(
 )
 
 
-def find(names: Iterable[str], modules: Sequence[str]) -> Iterator[Foreign]:
-    """The layers that the tensors' names tell of.
+def find(shapes: Mapping[str, Shape], modules: Sequence[str]) -> Iterator[Foreign]:
+    """The layers that the tensors' names tell of, and for some their shapes.
 
     `modules` are the paths where tensors of torch.nn's recurrent modules are; nothing
     below them is looked at, and no word above them says anything.
     """
     paths = frozenset(modules)
-    apart = [name for name in names if len(name) <= LONGEST and not is_within(name, paths)]
-    traced = {found.path: found for found in map(_by_trace, apart) if found}
+    apart = [name for name in shapes if len(name) <= LONGEST and not is_within(name, paths)]
+    above = stems(modules)
+    traced = {
+        found.path: found
+        for name in apart
+        if (found := _by_trace(name)) and not _attends(name, found.path, shapes, above)
+    }
     yield from traced.values()
     taken, known = {*traced}, stems((*modules, *traced))
     for name in apart:
@@ -103,7 +100,7 @@ def find(names: Iterable[str], modules: Sequence[str]) -> Iterator[Foreign]:
 
 def alteration(path: str) -> str | None:
     """What a module's path says of changed equations: ``Zoneout`` for ``zoneout_cell``."""
-    return next((_ALTERED[word] for _, word in _words(path) if word in _ALTERED), None)
+    return next((ALTERED[word] for _, word in _words(path) if word in ALTERED), None)
 
 
 def within(further: Iterable[str]) -> list[str]:
@@ -126,10 +123,22 @@ def _by_trace(name: str) -> Foreign | None:
     return None
 
 
+def _attends(name: str, path: str, shapes: Mapping[str, Shape], above: Container[str]) -> bool:
+    """Whether ``i2h`` and ``h2h`` are an attention's, as readers of text in images have it.
+
+    It scores the states of a cell of torch.nn's, which stands in the same module, or in another.
+    """
+    if not _TO_HIDDEN.search(name):
+        return False
+    rows, *columns = shapes.get(".".join(filter(None, (path, "h2h.weight"))), (0, 1))
+    steps = len(columns) == 1 and columns[0] > 0 and rows % columns[0] == 0
+    return not steps or path in above
+
+
 def _by_word(name: str, known: Container[str]) -> Foreign | None:
     """What a name tells, unless it stands for other layers, which are `known`, too."""
     for path, word in _words(name.rpartition(".")[0]):
-        kind = _WORDS.get(word) or _ALTERED.get(word)
+        kind = KINDS.get(word) or ALTERED.get(word)
         if kind and path not in known:
             return Foreign(path=path, kind=kind, why=f"told by its name; {_OTHER}")
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 from rnndiag import cells
 from rnndiag.cells.base import Cell, InTorch
 from rnndiag.records import Shape
+from rnndiag.wiring import _state_dict_compose as compose
 from rnndiag.wiring import _state_dict_foreign as foreign
 from rnndiag.wiring._state_dict_names import LONGEST, NameIndex, parent
 
@@ -183,8 +184,10 @@ def _arrays(prefix: str, suffix: str, stored: _Stored) -> tuple[str, ...]:
     there = {name: full for name, full in names.items() if full in stored.shapes}
     if "weight_ih" not in there:
         pieces = f"{prefix}parametrizations.weight_ih{suffix}."
-        if any(name.startswith(pieces) for name in stored.below(prefix.removesuffix("."))):
-            raise _Strange(f"{names['weight_ih']} has parametrizations that rnndiag cannot undo")
+        below = stored.below(prefix.removesuffix("."))
+        parts = [name.removeprefix(pieces) for name in below if name.startswith(pieces)]
+        if parts:
+            raise _Strange(compose.why_not_undone(names["weight_ih"], parts))
         raise _Strange(f"{names['weight_hh']} stands without {names['weight_ih']}")
     vector = len(stored.shapes[names["weight_hh"]]) == 1
     if not vector and ("bias_ih" in there) != ("bias_hh" in there):
@@ -241,5 +244,5 @@ def _unknown_storage(rest: str, rests: Sequence[str]) -> str:
     suffix = rest.partition(".")[0]
     if not _SUFFIX.fullmatch(suffix):
         return f"weight_hh{rest} is stored in a way that rnndiag does not know"
-    parts = ", ".join(each.removeprefix(f"{suffix}.") for each in rests if f"{suffix}." in each)
-    return f"weight_hh{suffix} has parametrizations that rnndiag cannot undo: it holds {parts}"
+    parts = [each.removeprefix(f"{suffix}.") for each in rests if f"{suffix}." in each]
+    return compose.why_not_undone(f"weight_hh{suffix}", parts)

@@ -24,6 +24,7 @@ _UNORDERED = ("safetensors", "safetensors-sharded", "torch-distributed")
 _TRACED = ("torchscript",)
 """Formats whose modules keep the names of their classes, but have code of their own."""
 _INPUT = "input"
+_TOLD = "--nonlinearity does not count: the file has no nn.RNN whose activation is untold"
 _MOST_LAYERS = 256
 """Recurrent layers that are run, of all modules together: each takes its time."""
 
@@ -91,7 +92,8 @@ def _unknown_activation(maker: SpecMaker, modules: Iterable[RecurrentModule]) ->
     untold = [own for own in chooses if nonlinearity(maker.told.get(own.path)) is None]
     names = [maker.labels[module.path] for module in untold]
     if not names:
-        return ()
+        ignored = maker.nonlinearity != Options.nonlinearity
+        return (_TOLD,) if ignored else ()
     told = f"{', '.join(names)}: a state dict does not tell whether nn.RNN has tanh or relu"
     return (f"{told}; {maker.nonlinearity} is assumed (--nonlinearity)",)
 
@@ -108,7 +110,8 @@ def _nothing(tensors: Sequence[str]) -> str:
 def _assumed(maker: SpecMaker, chain: Sequence[Unit]) -> Graph:
     """The whole network as one line."""
     row = " → ".join(maker.labels[unit.path] for unit in chain)
-    where = "stand in its forward, which is code" if maker.told else "leave no trace in a state dict"
+    code, nothing = "stand in its forward, which is code", "leave no trace in a state dict"
+    where = code if maker.told else nothing
     told = f"assumed wiring: {_INPUT} → {row}; activations and pooling between them {where}"
     layers = [spec for unit in chain for spec in maker.unit(unit)]
     return replace(_in_line(maker, chain[0], layers), wiring="assumed", notes=(told,))

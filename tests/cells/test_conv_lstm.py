@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -16,7 +16,7 @@ from rnndiag.activations import UnknownActivation
 from rnndiag.cells.base import UnfitWeights
 from rnndiag.cells.conv_lstm import ConvLSTM, ConvLSTM2D
 from rnndiag.convolutions import UnknownGeometry
-from rnndiag.records import Array, LayerSpec
+from rnndiag.records import Array, LayerSpec, Writer
 from rnndiag.recurrence import Journal, Recurrence
 
 STEPS, BATCH, ROWS, COLUMNS, CHANNELS, FILTERS = 4, 2, 5, 4, 3, 2
@@ -44,6 +44,25 @@ def made(*weights: Array, **config: Any) -> tuple[ConvLSTM, Tensor]:
 
 def normal(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_theano_turns_both_kernels_around() -> None:
+    """As Keras 2.0.9 on Theano 1.0.4 computes it."""
+    kernel, recurrent, bias = arrays(3, 3)
+    plain, x = made(kernel, recurrent, bias)
+    theano = Writer(framework="keras", version="2.0.9", backend="theano")
+    turned = (np.flip(own, (0, 1)) for own in (kernel, recurrent))
+    cell = ConvLSTM2D.from_spec(replace(spec(*turned, bias), writer=theano)).over(x).double()
+    h = normal(BATCH, POSITIONS * FILTERS)
+    assert torch.equal(cell.project(x), plain.project(x))
+    assert torch.equal(cell.recur(h), plain.recur(h))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_theanos_even_windows_are_refused(padding: str) -> None:
+    theano = Writer(framework="keras", version="2.0.9", backend="theano")
+    with pytest.raises(UnknownGeometry, match="in its own way"):
+        ConvLSTM2D.from_spec(replace(spec(*arrays(2, 3), padding=padding), writer=theano))
 
 
 # ---------------------------------------------------------------- the equations written out

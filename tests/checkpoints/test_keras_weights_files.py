@@ -351,6 +351,7 @@ def test_the_version_is_taken_from_the_architecture(
     probe = archive.with_suffix(".npz")
     done = pipeline.inspect(str(path), Options(probe=str(probe), architecture=str(config)))
     assert done.report.checkpoint.framework_version == version
+    assert done.report.checkpoint.framework_version_assumed == (version == "3.3")
     assert any("taken for" in note for note in done.report.notes) == (version == "3.3")
     with np.load(probe) as want:
         np.testing.assert_allclose(done.run.outputs[0], want["y0"], atol=1e-5)

@@ -148,3 +148,54 @@ def test_tensors_that_are_no_weights_as_they_are(
     assert isinstance(found.content, StateDict)
     assert list(found.content.unread) == ["rnn.weight_hh_l0"]
     assert list(found.content.tensors) == ["rnn.weight_ih_l0"]
+
+
+def roles(checkpoint: Checkpoint) -> dict[str, tuple[str | None, str | None]]:
+    return {own.name: (own.role, own.reason) for own in checkpoint.stored}
+
+
+def test_what_copies_are_said_to_be(tmp_path: Path) -> None:
+    found = roles(read({"model": TRAINED, "ema": AVERAGE, "best": lstm(3).state_dict()}, tmp_path))
+    assert found["model.weight_hh_l0"] == (None, None)
+    assert found["ema.weight_hh_l0"] == ("copied", "a copy: averaged weights")
+    assert found["best.weight_hh_l0"] == ("copied", "a further copy of the network's weights")
+    # Two keys that are nothing but containers: the second is no copy by its name.
+    found = roles(read({"model": TRAINED, "net": AVERAGE}, tmp_path))
+    assert found["net.weight_hh_l0"] == ("copied", "a further copy of the network's weights")
+
+
+def test_the_same_weights_in_two_places(tmp_path: Path) -> None:
+    found = read({"net": {"weights": [TRAINED, TRAINED]}}, tmp_path)
+    assert_same(found, TRAINED)
+    assert found.notes == ("weights from 'net.weights.0'; left out as copies: 'net.weights.1'",)
+    assert len(found.stored) == len(TRAINED)
+    found = read({"net": {"weights": [TRAINED, AVERAGE]}}, tmp_path)
+    assert found.notes == ("weights from 'net.weights.0', 'net.weights.1'",)
+
+
+def test_many_places_are_two(tmp_path: Path) -> None:
+    found = read({"runs": [TRAINED] * 100_000}, tmp_path)
+    assert found.notes == ("weights from 'runs.0'; left out as copies: 'runs.1'",)
+
+
+def test_a_module_in_two_places_is_one(tmp_path: Path) -> None:
+    net = lstm(4)
+    found = read({"model": net, "best": net}, tmp_path)
+    assert_same(found, net.state_dict())
+    assert "weights from 'model'; left out as copies: 'best'" in found.notes
+
+
+def test_a_copy_by_name_that_repeats_nothing_is_not_analysed(tmp_path: Path) -> None:
+    other = {"weight": torch.ones(3, 7)}
+    found = read(
+        {
+            **{"model": TRAINED, "target_actor": other, "ema": AVERAGE},
+            "teacher": {"loss": torch.ones(2)},
+        },
+        tmp_path,
+    )
+    told = {own.name: own for own in found.stored}
+    assert told["target_actor.weight"].role == "not_analysed"
+    assert told["target_actor.weight"].reason == "of a network without recurrent layers"
+    assert told["teacher.loss"].role == "not_analysed"
+    assert told["ema.weight_hh_l0"].role == "copied"

@@ -26,6 +26,7 @@ from torch.distributed.checkpoint.metadata import (
 )
 
 from rnndiag import checkpoints, pipeline
+from rnndiag.checkpoints._torch import distributed
 from rnndiag.errors import RnndiagError, TooLarge, UnreadableCheckpoint, UnsafeCheckpoint
 from rnndiag.records import Checkpoint, Options, StateDict
 from tests.checkpoints.torch_pickles import called, mapping, text
@@ -291,4 +292,41 @@ def test_memory_is_asked_for_before_it_is_taken(tmp_path: Path) -> None:
     large = torch.zeros(1 << 20)
     folder = written(tmp_path / "d", {"weight": rows(large, 5)}, {"weight": (1 << 20,)})
     with memory.bounded(1 << 20, "d"), pytest.raises(TooLarge, match="putting 'weight' together"):
+        checkpoints.read(folder)
+
+
+def pointing(folder: Path, places: Mapping[str, tuple[int, int]]) -> Path:
+    """Entries that begin and end where `places` says, in a file of one saved tensor."""
+    folder.mkdir()
+    stream = io.BytesIO()
+    torch.save(torch.ones(2), stream)
+    content = stream.getvalue()
+    (folder / "a.distcp").write_bytes(content)
+    data = {
+        MetadataIndex(name, torch.Size((0,))): filesystem._StorageInfo(
+            "a.distcp", start, len(content) - end
+        )
+        for name, (start, end) in places.items()
+    }
+    chunks = {name: [((0,), torch.ones(2))] for name in places}
+    return described(folder, chunks, dict.fromkeys(places, (2,)), data)
+
+
+def test_many_entries_at_one_place_are_followed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pointing(tmp_path / "a", {f"w{k}": (0, 0) for k in range(50)})
+    seen: list[Any] = []
+    followed = distributed.Folder._followed
+    monkeypatch.setattr(
+        distributed.Folder, "_followed", lambda *own: (seen.append(own), followed(*own))[1]
+    )
+    found = tensors(checkpoints.read(folder))
+    assert len(found) == 50
+    assert len(seen) == 1
+
+
+def test_entries_that_overlap(tmp_path: Path) -> None:
+    folder = pointing(tmp_path / "a", {"a": (0, 0), "b": (1, 0)})
+    with pytest.raises(UnreadableCheckpoint, match="its chunks overlap"):
         checkpoints.read(folder)

@@ -198,14 +198,40 @@ def test_links_that_lead_out(tmp_path: Path, of: str) -> None:
         checkpoints.read(path)
 
 
-def test_a_cache_that_links_index_and_shards_to_one_folder(tmp_path: Path) -> None:
-    blobs, folder = tmp_path / "blobs", tmp_path / "snapshot"
-    blobs.mkdir()
-    folder.mkdir()
-    sharded(blobs, network().state_dict(), "safetensors")
-    for file in blobs.iterdir():
+@pytest.mark.parametrize("named", [".", "model.safetensors.index.json"])
+def test_a_cache_that_links_index_and_shards_to_one_folder(tmp_path: Path, named: str) -> None:
+    blobs, folder = tmp_path / "blobs", tmp_path / "snapshots" / "0a1b"
+    linked(blobs, folder)
+    assert len(content(checkpoints.read(folder / named)).tensors) == 10
+
+
+def test_a_folder_whose_index_leads_to_another_folder(tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "model"
+    linked(elsewhere, folder)
+    with pytest.raises(UnsafeCheckpoint, match="leads out of the folder"):
+        checkpoints.read(folder)
+    # The link itself was named: whoever named it knows where it leads.
+    found = checkpoints.read(folder / "model.safetensors.index.json")
+    assert len(content(found).tensors) == 10
+
+
+def linked(target: Path, folder: Path) -> None:
+    """A sharded network in `target`, and links to all of its files in `folder`."""
+    target.mkdir()
+    folder.mkdir(parents=True)
+    sharded(target, network().state_dict(), "safetensors")
+    for file in target.iterdir():
         (folder / file.name).symlink_to(file)
-    assert len(content(checkpoints.read(folder)).tensors) == 10
+
+
+@pytest.mark.parametrize("name", ["./a.bin", "sub//a.bin"])
+def test_a_file_by_one_of_its_many_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sub").mkdir()
+    for place in ("a.bin", "sub/a.bin"):
+        torch.save({"a": torch.ones(2)}, tmp_path / place)
+    path = index(tmp_path / "pytorch_model.bin.index.json", {"a": name})
+    with pytest.raises(UnsafeCheckpoint, match="which is not in its folder"):
+        checkpoints.read(path)
 
 
 def test_shards_in_a_folder_below(tmp_path: Path) -> None:
@@ -213,3 +239,32 @@ def test_shards_in_a_folder_below(tmp_path: Path) -> None:
     save_file({"a.weight_hh_l0": torch.ones(2)}, tmp_path / "parts" / "a.safetensors")
     index(tmp_path / "m.safetensors.index.json", {"a.weight_hh_l0": "parts/a.safetensors"})
     assert list(content(checkpoints.read(tmp_path)).tensors) == ["a.weight_hh_l0"]
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_one_shard_alone_says_so(tmp_path: Path, kind: str) -> None:
+    own = nn.GRU(2, 3).state_dict()
+    shard = tmp_path / f"model-00001-of-00002.{kind}"
+    if kind == "bin":
+        torch.save(own, shard)
+    else:
+        save_file(own, shard)
+    place = f"model.{kind}.index.json"
+    told = f"by its name shard 1 of 2 alone; their index {place} is not beside it"
+    assert told in checkpoints.read(shard).notes
+    (tmp_path / place).write_text("{}")
+    told = f"by its name shard 1 of 2 alone; {place} beside it gives the whole"
+    assert told in checkpoints.read(shard).notes
+    whole = shard.rename(tmp_path / f"model-00001-of-00001.{kind}")
+    assert checkpoints.read(whole).notes == ()
+
+
+def test_a_folder_of_shards_without_their_index(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableCheckpoint, match="a directory") as caught:
+        checkpoints.read(tmp_path)
+    assert caught.value.hint == "name one file inside it"
+    for number in (1, 2):
+        save_file(nn.GRU(2, 3).state_dict(), tmp_path / f"m-0000{number}-of-00002.safetensors")
+    with pytest.raises(UnreadableCheckpoint, match="a directory") as caught:
+        checkpoints.read(tmp_path)
+    assert "lack their index, m.safetensors.index.json" in caught.value.hint

@@ -193,11 +193,11 @@ def test_gaps_are_told_by_reason(tmp_path: Path) -> None:
     torch.save({"weight": torch.ones(2, 2)}, tmp_path / "5.pt")
     found = read(tmp_path)
     assert files(found) == ["1.pt", "2.pt"]
-    damaged, bare, text, foreign = found.notes
+    damaged, bare, foreign, text = found.notes
     assert damaged.startswith(f"left out: {tmp_path / '3.pt'}: damaged or incomplete")
     assert bare == f"left out: {tmp_path / '5.pt'}: no recurrent layer that can be rebuilt"
     listed = ", ".join(str(tmp_path / f"notes{k}.txt") for k in range(3))
-    assert text.startswith(f"left out: {listed} and 2 more: not a checkpoint")
+    assert text == f"5 files are no checkpoints: {listed} and 2 more"
     assert foreign == f"left out: {tmp_path / '4.pt'}: its recurrent layers are others"
 
 
@@ -221,7 +221,7 @@ def test_fewer_than_two_checkpoints(tmp_path: Path, count: int) -> None:
     (tmp_path / "notes.txt").write_text("nothing to see here")
     for k in range(count):
         save(tmp_path / f"{k}.pt")
-    with pytest.raises(BadOption, match=f"needs 2 checkpoints .* has {count}; left out: .*notes"):
+    with pytest.raises(BadOption, match=f"needs 2 checkpoints .* has {count}; 1 file is no .*notes"):
         read(tmp_path)
 
 

@@ -94,6 +94,44 @@ def test_names_of_settings(tmp_path: Path, column: str, name: str, value: object
 
 
 @pytest.mark.parametrize(
+    "column", ["trial", "number", "id", "run", "index", "trial_id", "run_name", "Unnamed: 0"]
+)
+def test_what_numbers_the_trials_is_no_setting(tmp_path: Path, column: str) -> None:
+    (trial,) = read(tmp_path, f"{column},units,val_loss\n7,64,1\n").trials
+    assert trial.settings == {"units": 64.0}
+
+
+OPTUNA = """\
+number,val_loss,datetime_start,datetime_complete,duration,params_kernel_regularizer,params_units,\
+user_attrs_host,system_attrs_nsga,state
+0,0.5,2026-01-01 10:00:00,2026-01-01 10:01:00,0 days 00:01:00,1e-4,64,a,1,COMPLETE
+1,0.4,2026-01-01 10:01:00,2026-01-01 10:02:00,0 days 00:01:00,1e-3,64,b,1,PRUNED
+2,,2026-01-01 10:02:00,2026-01-01 10:03:00,0 days 00:01:00,1e-5,64,c,1,FAIL
+3,,2026-01-01 10:03:00,,,1e-5,64,c,1,TrialState.RUNNING
+"""
+
+
+def test_optunas_export_counts_what_was_completed(tmp_path: Path) -> None:
+    got = read(tmp_path, OPTUNA)
+    assert got.trials == (Trial(settings={"kernel_decay": 1e-4, "units": 64.0}, metric=0.5),)
+    assert got.notes == tuple(
+        f"1 trial left out: {state}" for state in ("PRUNED", "FAIL", "RUNNING")
+    )
+
+
+def test_optunas_export_without_a_completed_trial(tmp_path: Path) -> None:
+    lines = OPTUNA.splitlines()
+    with pytest.raises(BadOption, match="no trials; 1 trial left out: PRUNED"):
+        read(tmp_path, f"{lines[0]}\n{lines[2]}\n")
+
+
+def test_the_hint_says_how_to_name_optunas_value(tmp_path: Path) -> None:
+    with pytest.raises(BadOption) as caught:
+        read(tmp_path, OPTUNA.replace("val_loss", "value"))
+    assert "rename the column: val_loss where lower is better" in caught.value.hint
+
+
+@pytest.mark.parametrize(
     ("cell", "on"), [("true", True), ("No", False), ("1", True), ("0.0", False), ("off", False)]
 )
 def test_switches(tmp_path: Path, cell: str, on: bool) -> None:

@@ -13,6 +13,7 @@ from rule_reports import layer, norms, report, span
 from rnndiag import comparing, figures, judging
 from rnndiag.figures.base import Picture
 from rnndiag.figures.comparison import changes, gradient_profiles
+from rnndiag.measurements.lyapunov import Lyapunov
 from rnndiag.records import Comparison, Policy
 
 
@@ -44,13 +45,39 @@ def test_both_profiles_and_both_spans_are_drawn() -> None:
 def test_changes_stand_at_their_doublings_and_points() -> None:
     after = {"weight_norms": norms(recurrent=2.5, kernel=8.0)}
     picture = draw(changes, compared({}, after))
-    above, below = picture.figure.axes
+    above, below, _ = picture.figure.axes
     labels = [label.get_text() for label in above.get_yticklabels()]
     row = labels.index("‖R‖: 10 → 2.50")
     ends = [line.get_xdata()[-1] for line in above.lines if list(line.get_ydata()) == [row, row]]
     assert ends == pytest.approx([-2])  # a quarter is two halvings
-    assert next(label.get_text() for label in above.get_xticklabels()) == "÷64"
-    assert below.get_xlim() == (-105, 105)
+    assert next(label.get_text() for label in above.get_xticklabels()) == "÷4"
+    assert below.get_xlim() == (-10.5, 10.5)
+
+
+def test_the_marks_are_explained() -> None:
+    picture = draw(changes, compared({}, {}))
+    (legend,) = picture.figure.legends
+    named = [own.get_text() for own in legend.get_texts()]
+    assert named == ["worse", "better", "changed", "within tolerance"]
+
+
+def test_no_decay_and_the_exponent_are_shown() -> None:
+    endless = span(half_life=None, decay_per_step=1.0)
+    exponents = [
+        Lyapunov(top=own, standard_error=0.01, asymptotic_span=None, samples=16)
+        for own in (-0.5, 0.25)
+    ]
+    before = {"gradient_span": span(half_life=1.64), "lyapunov": exponents[0]}
+    found = compared(before, {"gradient_span": endless, "lyapunov": exponents[1]})
+    picture = draw(changes, found)
+    above, _, below = picture.figure.axes
+    assert [own.get_text() for own in above.texts] == ["no decay"]
+    assert [line.get_xdata()[-1] for line in below.lines if len(line.get_xdata()) == 2][1] == 0.75
+
+
+def test_the_lag_stands_in_both_profiles() -> None:
+    picture = draw(gradient_profiles, replace(compared({}, {}), lag=42))
+    assert lines(picture)["lag of the task 42"].get_xdata()[0] == 42
 
 
 def test_what_lies_beyond_the_axis_is_named() -> None:
@@ -62,7 +89,8 @@ def test_layers_without_a_gradient_have_no_profile() -> None:
     found = compared({}, {})
     (pair,) = found.pairs
     bare = replace(pair.after, measurements={})
-    assert figures.draw(gradient_profiles, replace(found, pairs=(replace(pair, after=bare),))) == []
+    lost = replace(found, pairs=(replace(pair, after=bare),))
+    assert list(figures.draw(gradient_profiles, lost)) == []
 
 
 def test_names_with_dollars_are_no_formulas() -> None:

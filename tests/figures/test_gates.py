@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from figure_subjects import draw, lines, subject
 from layer_runs import build
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
+from rnndiag.figures._style import YELLOW
 from rnndiag.figures.checkpoint import gate_activity, timescale
 
 
@@ -23,11 +26,11 @@ def test_a_point_is_a_units_share_at_either_end() -> None:
     values = gates("LSTM", forget=np.array([0.05, 0.5, 0.95, 0.97, 0.99]))
     (picture,) = draw(gate_activity, subject(build(gate_values=values)))
     forget = picture.figure.axes[1]
-    assert forget.get_title(loc="left") == "forget: 1 low, 3 high of 5"
+    assert forget.get_title(loc="left") == "forget: 1 low of 5"
     points = forget.lines[-1]
     np.testing.assert_array_equal(points.get_xdata(), [0, 0, 1, 1, 1])
     np.testing.assert_array_equal(points.get_ydata(), [1, 0, 0, 0, 0])
-    assert "forget 20 % low, 60 % high" in picture.alt
+    assert "forget 20 % low, candidate" in picture.alt
 
 
 def test_a_candidate_has_its_own_low_end() -> None:
@@ -35,6 +38,19 @@ def test_a_candidate_has_its_own_low_end() -> None:
     (picture,) = draw(gate_activity, subject(build("GRU", gate_values=values)))
     titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
     assert "candidate: 1 low, 1 high of 5" in titles
+
+
+def bands(axes: Axes) -> int:
+    return sum(patch.get_facecolor()[:3] == to_rgb(YELLOW) for patch in axes.patches)
+
+
+def test_a_gate_that_keeps_the_state_is_not_stuck_when_open() -> None:
+    (picture,) = draw(gate_activity, subject(build()))
+    assert [bands(axes) for axes in picture.figure.axes] == [2, 1, 2, 2]
+    assert "The forget gate may be open all the time" in picture.caption
+    (picture,) = draw(gate_activity, subject(build("GRU", bounded=False)))
+    assert [bands(axes) for axes in picture.figure.axes[:3]] == [1, 2, 0]
+    assert picture.figure.axes[2].get_title(loc="left") == "candidate: unbounded"
 
 
 def test_cells_without_gates_have_no_such_pictures() -> None:

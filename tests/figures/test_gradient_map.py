@@ -7,7 +7,7 @@ import pytest
 from figure_subjects import draw, subject
 from layer_runs import build
 
-from rnndiag.figures._maps import binned, shown_units
+from rnndiag.figures._maps import binned, shown_units, symlog_ticks
 from rnndiag.figures.checkpoint import gradient_map
 
 
@@ -51,6 +51,44 @@ def test_of_many_units_the_largest_are_shown() -> None:
     (picture,) = draw(gradient_map, subject(build(units=300, **gradients(units=300))))
     assert picture.figure.axes[0].images[0].get_array().shape == (256, 60)
     assert "the 256 of 300 units" in picture.caption
+
+
+def test_rows_are_named_where_there_is_room() -> None:
+    (picture,) = draw(gradient_map, subject(build(**gradients())))
+    axes = picture.figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["4", "3", "2", "1", "0"]
+    assert axes.get_ylabel() == "unit"
+    (picture,) = draw(gradient_map, subject(build(units=13, **gradients(units=13))))
+    axes = picture.figure.axes[0]
+    assert axes.get_ylabel() == "rank by sum of |dL/dh|"
+    assert all(tick == int(tick) for tick in axes.get_yticks())
+
+
+def test_rows_of_a_convolution_are_positions_and_filters() -> None:
+    given = gradients(units=300)
+    run = build("SimpleRNN", units=3, h=np.ones((4, 60, 300)), positions=100, **given)
+    (picture,) = draw(gradient_map, subject(run))
+    assert "the 256 of 300 rows (3 filters at each of 100 positions)" in picture.caption
+    assert picture.figure.axes[0].get_ylabel() == "position × filter, ranked"
+
+
+@pytest.mark.parametrize(("below", "decades", "told"), [(1e-5, 6, False), (1e-12, 8, True)])
+def test_a_direct_term_far_below_the_total_widens_the_scale(
+    below: float, decades: int, told: bool
+) -> None:
+    given = gradients()
+    given["direct"] = given["direct"] * below
+    (picture,) = draw(gradient_map, subject(build(**given)))
+    norm = picture.figure.axes[1].images[0].norm
+    assert norm.linthresh == pytest.approx(5 * 10.0**-decades)
+    assert f"over {decades} powers of ten" in picture.caption
+    assert ("The direct term is below the scale." in picture.caption) == told
+
+
+def test_no_tick_stands_close_to_zero() -> None:
+    assert symlog_ticks(0.5, 4) == pytest.approx([-0.1, -0.01, -0.001, 0, 0.001, 0.01, 0.1])
+    assert symlog_ticks(2e6, 8) == pytest.approx([-1e6, -1e4, -100, -1, 0, 1, 100, 1e4, 1e6])
+    assert symlog_ticks(1e-310, 4)[0] < 0
 
 
 def test_bins_keep_the_largest_with_its_sign() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from figure_subjects import draw, lines, subject, words
 from layer_runs import build
 
+from rnndiag.figures.base import Subject
 from rnndiag.figures.checkpoint import gradient_profile
+from rnndiag.records import Probe, ProbeRun
 
 DECAY = np.log(0.9)
 
@@ -29,6 +33,49 @@ def test_the_marks_stand_where_the_measurement_says() -> None:
     slope = found["half-life 6.6, by the slope"]
     assert slope.get_ydata() == pytest.approx([0, 59 * DECAY / np.log(10)])
     assert "44 timesteps of 60" in picture.alt
+
+
+def test_the_fitted_line_lies_on_the_steps_it_was_fitted_to() -> None:
+    # Up by one power of ten in one step, then down by a tenth of one in each.
+    logs = np.r_[0.0, 1 - 0.1 * np.arange(120)][::-1] * np.log(10)
+    run = build(timesteps=121, pulse_log_norm=np.broadcast_to(logs, (2, 4, 121)))
+    (picture,) = draw(gradient_profile, subject(run))
+    line = lines(picture)["half-life 3.0, by the slope"]
+    # The profile is under 1e-8 from step 92 on.
+    assert line.get_xdata().tolist() == [0, 91]
+    assert line.get_ydata() == pytest.approx([1.1, 1.1 - 9.1])
+    assert "Black: the robust (Theil-Sen) slope" in picture.caption
+    assert "120 steps back 1.3e-11 of it is left" in picture.alt
+
+
+def test_made_up_input_is_told_on_the_picture() -> None:
+    made = subject(build())
+    layers = tuple(replace(layer, made_up=True) for layer in made.layers)
+    (picture,) = draw(gradient_profile, replace(made, layers=layers))
+    assert "made-up input" in set(words(picture))
+    assert picture.caption.endswith("Made-up input: data may look different.")
+    (picture,) = draw(gradient_profile, made)
+    assert "ade-up" not in picture.caption
+
+
+def test_a_layer_is_fed_with_data_or_not() -> None:
+    made = subject(build(), build(isolated="why"))
+    run = ProbeRun(
+        probe=Probe(inputs=(), source="file", batch=1, timesteps=1, seeds=1),
+        device="cpu",
+        wiring="exact",
+        layers=tuple(layer.run for layer in made.layers),
+        not_analysed=(),
+        outputs=(),
+    )
+    assert [layer.made_up for layer in Subject.of(made.report, run).layers] == [False, True]
+    synthetic = replace(made.report, probe=replace(made.report.probe, source="synthetic"))
+    assert [layer.made_up for layer in Subject.of(synthetic, run).layers] == [True, True]
+
+
+def test_a_lag_is_met_by_a_longer_span() -> None:
+    (picture,) = draw(gradient_profile, subject(build(), lag=50))
+    assert "a lag of 50 is met by a span above 50" in picture.caption
 
 
 def test_a_span_that_the_probe_cuts_short_is_drawn_as_such() -> None:

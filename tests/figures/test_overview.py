@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from figure_subjects import draw, subject, words
 from layer_runs import build
@@ -56,6 +58,14 @@ def test_of_many_layers_the_worst_are_shown() -> None:
     assert len(labels) == 11
     assert "bad →" in labels
     assert "5 more layers with fewer findings are left out" in picture.caption
+
+
+def test_made_up_input_is_told() -> None:
+    made = subject(build())
+    layers = tuple(replace(layer, made_up=True) for layer in made.layers)
+    (picture,) = draw(overview, replace(made, layers=layers))
+    assert "timesteps back, made-up input" in set(words(picture))
+    assert picture.caption.endswith("Made-up input: data may look different.")
 
 
 def test_without_a_layer_there_is_nothing_to_show() -> None:

@@ -32,10 +32,27 @@ def test_dotted_lines_are_where_the_weights_started() -> None:
     (axes,) = picture.figure.axes
     kernel, recurrent, bias = axes.collections
     # Glorot: 2 / (3 + 20); orthonormal rows of 20; a forget bias of 1 among zeros.
-    for lines, square in ((kernel, 2 / 23), (recurrent, 1 / 20), (bias, 1 / 4)):
+    for lines, square in ((kernel, 2 / 23), (recurrent, 1 / 20)):
         heights = [float(line[0, 1]) for line in lines.get_segments()]
         assert heights == pytest.approx([np.sqrt(square)] * 4)
+    # Of the four biases only the forget gate's starts at 1, the others at 0.
+    (line,) = bias.get_segments()
+    assert line[:, 1].tolist() == [1, 1]
+    assert line[:, 0].mean() == pytest.approx(1 + 0.27)
     assert "at initialisation" in set(words(picture))
+
+
+@pytest.mark.parametrize("candidate", [None, 1.0])
+def test_biases_of_pytorch_start_gate_by_gate(candidate: float | None) -> None:
+    run = build("GRU", units=12, framework="torch")
+    second = None if candidate is None else np.zeros(36, np.float32)
+    run = replace(run, weights=replace(run.weights, recurrent_bias=second))
+    (picture,) = draw(weight_norms, subject(run))
+    bias = picture.figure.axes[0].collections[2]
+    heights = [float(line[0, 1]) for line in bias.get_segments()]
+    # Two summed biases of variance 1 / 3H; a candidate's two stay apart, as one of them.
+    summed, single = np.sqrt(2 / 36), np.sqrt(1 / 36)
+    assert heights == pytest.approx([summed, summed, single if candidate else summed])
 
 
 def test_a_layer_without_biases_has_no_bars_of_them() -> None:
@@ -70,4 +87,4 @@ def test_the_budget_is_stacked_to_one() -> None:
     assert list(PARTS) == ["kernel", "recurrent", "bias"]
     # The update gate's bias is set by initialisation.
     assert list(words(picture)).count("not counted") == 1
-    assert "The table's budget counts reset, candidate" in picture.caption
+    assert "only reset, candidate count: biases" in picture.caption

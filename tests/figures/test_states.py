@@ -122,9 +122,22 @@ def test_without_an_unmasked_step_there_is_nothing_to_show() -> None:
     assert draw(states, subject(build(mask=none, real=none))) == []
 
 
-@pytest.mark.parametrize("size", [0.0, 1e-300, 1e-38, 1e38, np.nan])
+@pytest.mark.parametrize("size", [0.0, 1e-300, 1e-38, 1e38])
 def test_extremes_are_drawn_without_a_warning(size: float) -> None:
     drawn(given() * size).figure.canvas.draw()
+
+
+def test_nothing_finite_shows_nothing() -> None:
+    assert draw(states, subject(build("GRU", h=np.full((4, 60, 5), np.nan)))) == []
+
+
+def test_few_units_are_named_and_many_are_ranked() -> None:
+    axes = drawn(given()).figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1", "2", "0"]
+    assert axes.get_ylabel() == "unit"
+    rng = np.random.default_rng(0)
+    axes = drawn(rng.uniform(-1, 1, (2, 5, 13))).figure.axes[0]
+    assert axes.get_ylabel() == "rank by mean |h|"
 
 
 def test_one_step_of_one_unit() -> None:

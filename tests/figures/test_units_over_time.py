@@ -16,6 +16,9 @@ SIZES = np.array([0.3, 0.8, 0.1, 0.7, 0.2, 0.6, 0.5, 0.4])
 """Mean |h| of each unit: 1, 3 and 5 are the most active ones, 0, 4 and 2 the least."""
 
 
+_UP = ("0.001", "1")
+
+
 def states(steps: int = STEPS) -> Array:
     signs = (-1.0) ** np.arange(steps)
     return np.broadcast_to(signs[:, None] * SIZES, (BATCH, steps, UNITS))
@@ -67,7 +70,7 @@ def test_gradients_are_over_the_largest_that_is_drawn() -> None:
     picture = drawn()
     np.testing.assert_allclose(line(picture, 1), gradients(0.9)[0, :, 1] / 2)
     assert picture.figure.axes[1].get_yscale() == "linear"
-    assert "over the largest, 2" in set(words(picture))
+    assert "the largest is 2" in set(words(picture))
     assert picture.alt.endswith("The largest gradient drawn is 2.")
 
 
@@ -76,6 +79,11 @@ def test_gradients_that_span_powers_of_ten_are_on_a_signed_logarithmic_axis() ->
     scales = {axes.get_yscale() for axes in picture.figure.axes[1::2]}
     assert scales == {"symlog"}
     assert line(picture, 1)[-1] == -1
+    axes = picture.figure.axes[1]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["-1", "-0.001", "0", *_UP]
+    # Even on the page, not in their values.
+    heights = axes.transData.transform([(0, tick) for tick in axes.get_yticks()])[:, 1]
+    np.testing.assert_allclose(np.diff(heights), np.diff(heights)[0])
     assert "logarithmic down to 0.0001" in picture.caption
 
 
@@ -142,6 +150,31 @@ def test_extremes_are_drawn_without_a_warning(size: float) -> None:
     h[:2], total[:2] = h[:2] * size, total[:2] * size
     picture = drawn(h=h, dL_dh=total)
     picture.figure.canvas.draw()
+
+
+def test_a_unit_without_a_finite_state_says_so_and_comes_last() -> None:
+    h = states().copy()
+    h[..., 1] = np.nan
+    picture = drawn(h=h)
+    assert picture.figure.axes[0].get_title(loc="left") == "1 of 8: unit 3, mean |h| 0.700"
+    assert picture.figure.axes[10].get_title(loc="left") == "8 of 8: unit 1, not finite"
+    assert [text.get_text() for text in picture.figure.axes[10].texts] == ["not finite"]
+
+
+def test_gradients_of_which_none_is_finite_have_no_column() -> None:
+    picture = drawn(dL_dh=np.full((BATCH, STEPS, UNITS), np.nan))
+    assert [axes.get_ylabel() for axes in picture.figure.axes] == ["h"] * 6
+    assert "no gradient is finite" in picture.caption
+
+
+def test_samples_are_told_apart_where_they_lie_on_each_other() -> None:
+    picture = drawn()
+    styles = [own.get_linestyle() for own in picture.figure.axes[0].lines]
+    assert len(styles) == 3
+    assert styles[0] == "-"
+    assert styles[1] != "-"
+    handles = picture.figure.legends[0].legend_handles
+    assert [handle.get_marker() for handle in handles] == [""] * 3  # type: ignore[union-attr]
 
 
 def test_one_step_of_one_unit_is_a_dot() -> None:

@@ -71,6 +71,21 @@ def test_layers_without_biases_or_with_two() -> None:
     assert len(images(picture)) == 4
 
 
+def test_the_range_of_each_bias_is_told() -> None:
+    run = build("GRU", units=5)
+    own = replace(run.weights, bias=np.linspace(-5.125, 5.8, 15), recurrent_bias=np.zeros(15))
+    (picture,) = draw(weights, subject(replace(run, weights=own)))
+    titles = [axes.get_title(loc="left") for axes in picture.figure.axes]
+    assert titles[2:4] == ["bias -5.12 … 5.8", "recurrent bias 0 … 0"]
+
+
+def test_rows_of_a_convolution_are_places_of_its_window() -> None:
+    run = build(inputs=9, units=9)
+    (picture,) = draw(weights, subject(replace(run, weights=replace(run.weights, window=3))))
+    labels = [axes.get_ylabel() for axes in picture.figure.axes]
+    assert labels[:2] == ["window × channel", "window × filter"]
+
+
 def test_wide_layers_are_binned_and_said_to_be() -> None:
     run = build(inputs=900, units=300)
     (picture,) = draw(weights, subject(run))

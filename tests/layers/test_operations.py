@@ -41,6 +41,8 @@ def piece(*bounds: int | None) -> dict[str, Any]:
 
 
 ALL = piece(None, None, None)
+FROM_1_TO_3 = {"begin_mask": 1, "end_mask": 1}
+LAST_STEP = {"begin_mask": 1, "end_mask": 1, "shrink_axis_mask": 2}
 CASES = [
     ("ops.GetItem", (S, [ALL, -1]), {}, X[:, -1]),
     ("ops.GetItem", (S, [{"class_name": "__ellipsis__"}, None, 0]), {}, X[..., None, 0]),
@@ -77,6 +79,32 @@ CASES = [
     ("ops.ExpandDims", (S,), {"axis": [0, -1]}, X[None, ..., None]),
     ("ops.Cast", (S,), {"dtype": "int32"}, X.astype(np.int32)),
     ("tf.sequence_mask", (S,), {"maxlen": 2}, np.arange(2) < X[..., None]),
+    ("tf.raw_ops.StridedSlice", (S, [0, -1], [0, 0], [1, 1]), LAST_STEP, X[:, -1]),
+    (
+        "tf.raw_ops.StridedSlice",
+        (S, [0, 0, 2], [0, 0, 0], [1, 1, -1]),
+        {"ellipsis_mask": 1, "new_axis_mask": 2},
+        X[..., None, 2:0:-1],
+    ),
+    # An ellipsis and a new axis count before the other bits of the same part.
+    (
+        "tf.raw_ops.StridedSlice",
+        (S, [0, 0, 1], [0, 0, 2], [1, 1, 1]),
+        {"ellipsis_mask": 1, "new_axis_mask": 3, "shrink_axis_mask": 7},
+        X[..., None, 1],
+    ),
+    ("tf.raw_ops.Mean", (S, [1, 2]), {"keep_dims": True}, X.mean((1, 2), keepdims=True)),
+    ("tf.raw_ops.BatchMatMulV2", (S, S), {"adj_x": True}, X.transpose(0, 2, 1) @ X),
+    ("tf.raw_ops.BatchMatMulV2", (S, S), {"adj_y": True}, X @ X.transpose(0, 2, 1)),
+    ("tf.raw_ops.Split", (2, S), {"num_split": 3}, X[..., :1]),
+    ("tf.raw_ops.SplitV", (S, [1, -1], 2), {"num_split": 2}, X[..., :1]),
+    ("tf.raw_ops.Equal", (S, S), {"incompatible_shape_error": True}, X == X),
+    ("tf.raw_ops.BiasAdd", (S, [1.0, 2.0, 3.0]), {"data_format": "NHWC"}, X + np.arange(1, 4)),
+    ("tf.raw_ops.Einsum", ([S, S],), {"equation": "btf,bsf->bts"}, X @ X.transpose(0, 2, 1)),
+    ("tf.raw_ops.Fill", ([2, 3], 0.5), {}, np.full((2, 3), 0.5)),
+    ("tf.raw_ops.Pow", (S, 2.0), {}, X**2),
+    ("tf.raw_ops.ArgMax", (S, 1), {}, X.argmax(1)),
+    ("tf.raw_ops.GatherV2", (S, [2, 0], 1), {"batch_dims": 0}, X[:, [2, 0]]),
 ]
 
 
@@ -99,8 +127,30 @@ def test_only_the_tensor_that_came_in_keeps_its_mask() -> None:
         ("ops.Negative", {}),
         ("ops.Transpose", {"axes": [0, 1, 2]}),
         ("tf.identity", {}),
+        ("tf.raw_ops.Identity", {}),
+        ("tf.raw_ops.Cast", {"DstT": "float32"}),
     ):
         assert run(kind, given, **more).mask is None, kind
+    assert run("tf.raw_ops.AddN", given, args=([S],)).mask is None
+
+
+@pytest.mark.parametrize("axes", [[], [0, 1]])
+def test_a_node_without_named_axes_loses_all_of_size_1(axes: list[int]) -> None:
+    given = Signal(torch.zeros(1, 1, 3))
+    assert value(run("tf.raw_ops.Squeeze", given, squeeze_dims=axes)).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition"),
+    [("Select", [True, False]), ("Select", X > 0), ("SelectV2", [True, False, True])],
+)
+def test_a_node_that_selects(kind: str, condition: Any) -> None:
+    """The older one takes whole samples by a vector, the newer one stretches it as NumPy does."""
+    given = torch.as_tensor(np.asarray(condition)), torch.from_numpy(X), torch.from_numpy(-X)
+    found = run(f"tf.raw_ops.{kind}", *map(Signal, given), args=(S, Slot(1), Slot(2)))
+    by_sample = kind == "Select" and len(np.shape(condition)) == 1
+    chosen = np.reshape(condition, (2, 1, 1)) if by_sample else condition
+    np.testing.assert_array_equal(value(found), np.where(chosen, X, -X))
 
 
 @pytest.mark.parametrize(
@@ -110,6 +160,7 @@ def test_only_the_tensor_that_came_in_keeps_its_mask() -> None:
         ("ops.GetItem", (S, [ALL, ALL, 0]), {}, None),
         ("ops.Flip", (S,), {"axis": 1}, PADDING.flip(1)),
         ("tf.reverse", (S,), {"axis": [1]}, PADDING.flip(1)),
+        ("tf.raw_ops.StridedSlice", (S, [0, 1], [0, 3], [1, 1]), FROM_1_TO_3, PADDING[:, 1:3]),
         ("ops.Repeat", (S,), {"repeats": 2, "axis": 1}, PADDING.repeat_interleave(2, 1)),
         ("ops.Concatenate", ([S, S],), {"axis": 1}, torch.cat([PADDING, PADDING], 1)),
         ("ops.Transpose", (S,), {"axes": [0, 2, 1]}, torch.zeros(2, 3, dtype=torch.bool)),
@@ -136,6 +187,10 @@ def test_padding_moves_as_the_values_do(
         ("ops.Squeeze", (S,), {"axis": 1}, "not all of size 1"),
         ("tf.math.reduce_mean", ([[1, 2]],), {}, "does not take"),
         ("ops.Norm", (S,), {"ord": "nuc", "axis": [1, 2]}, "nuc"),
+        ("tf.raw_ops.Fill", ([10**6, 10**6], 1.0), {}, "too large"),
+        ("tf.raw_ops.BiasAdd", (S, [1.0]), {"data_format": "NCHW"}, "NCHW"),
+        ("tf.raw_ops.Cast", (S,), {"DstT": "complex64"}, "complex64"),
+        ("tf.raw_ops.StridedSlice", (S, [0, 0], [1], [1]), {}, "does not take"),
     ],
 )
 def test_what_does_not_work_is_told(

@@ -17,7 +17,7 @@ from torch import nn
 
 import rnndiag
 from rnndiag.cli import main
-from rnndiag.errors import BadOption, BadProbe
+from rnndiag.errors import BadOption, BadProbe, TooLarge
 from tests.live import live_networks
 
 NETWORKS = "tests.live.live_networks"
@@ -91,7 +91,7 @@ def test_a_file_hides_no_module_of_pythons(tmp_path: Path) -> None:
         ("no_such_module:Chain", "no module 'no_such_module'"),
         ("no_such_file.py:Chain", "no file no_such_file.py"),
         (f"{NETWORKS}:Chian", "has no Chian"),
-        (f"{NETWORKS}:NUMBER", "is a int, no factory"),
+        (f"{NETWORKS}:NUMBER", "is an int, no factory"),
         (f"{NETWORKS}:needing", "needs arguments: units"),
         (f"{NETWORKS}:Tensor", "gives a Tensor, no torch.nn.Module"),
     ],
@@ -204,6 +204,21 @@ def test_a_first_layer_that_does_not_tell() -> None:
     np.save("x.npy", np.random.default_rng(0).standard_normal((3, 20)))
     report = rnndiag.diagnose(path, model=f"{NETWORKS}:Convolving", probe="x.npy")
     assert [layer.analysed for layer in report.layers] == [True]
+
+
+def test_the_memory_that_recurrences_take_is_bounded() -> None:
+    path = saved(live_networks.Chain())
+    options = {"model": f"{NETWORKS}:Chain", "timesteps": 2000, "batch": 2}
+    with pytest.raises(TooLarge, match=r"running 'lstm_l\d' over 2000 timesteps .*would take"):
+        rnndiag.diagnose(path, **options, max_memory="8MB")
+
+
+def test_a_first_look_takes_no_memory_that_lasts() -> None:
+    """It runs on more samples than the probe has here."""
+    path = saved(live_networks.Chain())
+    taken = 2 * (64 * 4 + 24) * 2000 * live_networks.UNITS
+    options = {"model": f"{NETWORKS}:Chain", "timesteps": 2000, "batch": 1, "seeds": 1}
+    assert rnndiag.diagnose(path, **options, max_memory=3 * taken + 2_000_000).layers
 
 
 def test_several_inputs_are_found_by_their_names() -> None:

@@ -164,3 +164,41 @@ def test_one_place_runs_pickles_and_one_asks_it_to() -> None:
 def test_one_of_both_is_enough() -> None:
     with pytest.raises(BadOption, match="--unsafe-load beside --model"):
         rnndiag.diagnose("file.pt", unsafe_load=True, model="a:b")
+
+
+@pytest.mark.parametrize("zipped", FORMATS)
+def test_what_was_run_is_not_said_to_be_left_out(zipped: bool) -> None:
+    weights = live_networks.Chain().state_dict()
+    path = saved({"state_dict": dict(weights), "extra": Hostile()}, zipped=zipped)
+    told = rnndiag.diagnose(path, timesteps=8).notes
+    assert [note for note in told if "mkdir(…); rnndiag did not" in note]
+    told = rnndiag.diagnose(path, unsafe_load=True, timesteps=8).notes
+    assert Path("owned").exists()
+    assert not [note for note in told if "rnndiag did not" in note or "not loaded" in note]
+    (gained,) = (note for note in told if note.startswith("--unsafe-load"))
+    assert "made no torch.nn.Module" in gained
+
+
+@pytest.mark.parametrize("zipped", FORMATS)
+def test_a_module_that_was_made_is_not_said_to_be_left_out(zipped: bool) -> None:
+    path = saved(live_networks.Loop(), zipped=zipped)
+    assert [n for n in rnndiag.diagnose(path, timesteps=8).notes if "not loaded" in n]
+    told = rnndiag.diagnose(path, unsafe_load=True, timesteps=8).notes
+    assert not [note for note in told if "not loaded" in note or "made no" in note]
+
+
+class OfScript(nn.LSTM):
+    """As if the script that saved it had defined it."""
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code:UserWarning")
+def test_a_class_of_the_script_that_saved_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    main_module = sys.modules["__main__"]
+    monkeypatch.setattr(OfScript, "__module__", "__main__")
+    monkeypatch.setattr(main_module, "OfScript", OfScript, raising=False)
+    path = saved(OfScript(3, 4), zipped=True)
+    monkeypatch.delattr(main_module, "OfScript")
+    result = inspect(path, "--unsafe-load")
+    assert result.exit_code == 2
+    assert "its class was in the script that saved it" in result.stderr
+    assert "--model path/to/script.py:factory" in result.stderr

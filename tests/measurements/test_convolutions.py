@@ -17,6 +17,7 @@ from rnndiag.measurements import (
     unit_activity,
     weight_norms,
 )
+from rnndiag.measurements._steps import by_unit
 from rnndiag.records import LayerRun, LayerWeights, Options
 
 BATCH, STEPS, POSITIONS, FILTERS = 3, 40, 6, 4
@@ -60,6 +61,12 @@ def test_a_single_timestep_of_many_positions_is_too_few(make_run):
     one = replace(run, mask=np.zeros_like(run.mask))
     one.mask[0, 0] = True
     assert "single timestep" in unit_activity.measure(one, OPTIONS).reason
+
+
+def test_without_an_unmasked_step_there_is_nothing_by_unit(make_run):
+    run = images(make_run)
+    masked = replace(run, mask=np.zeros_like(run.mask))
+    assert by_unit(run.h, masked).shape == (0, FILTERS)
 
 
 def test_gates_and_timescales_go_by_filters(make_run):

@@ -212,7 +212,8 @@ def test_a_link_within_is_somebody_elses_and_is_never_followed(tmp_path: Path) -
     (folder / "link").symlink_to(outside)
     with pytest.raises(BadOption, match="no part of the report: link"):
         folders.check_replaceable(folder, force=False)
-    publish(folder)
+    with folders.replacing(folder, force=True) as made:
+        (made / "index.html").write_text("new")
     assert (outside / "kept.txt").read_text() == "kept"
 
 
@@ -308,3 +309,28 @@ def test_what_is_read_is_never_deleted(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match=r"holds .*model\.pt, which would be deleted"):
         folders.check_replaceable(folder, force=True, read=[folder / "model.pt"])
     folders.check_replaceable(tmp_path / "report", force=True, read=[folder / "model.pt"])
+
+
+# ---------------------------------------------------------------- what stands there
+
+
+def test_a_report_of_another_kind_is_replaced_by_force_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    about = folders.About(kind="report", subject="tiny.h5")
+    with folders.replacing(folder, about) as made:
+        (made / "index.html").write_text("old")
+    assert folders.standing(folder) == about
+    folders.check_replaceable(folder, force=False, kind="report")
+    with pytest.raises(BadOption, match=r"`rnndiag report` wrote on tiny\.h5"):
+        folders.check_replaceable(folder, force=False, kind="compare")
+    folders.check_replaceable(folder, force=True, kind="compare")
+    other = folders.About(kind="compare", subject="a.h5 → b.h5")
+    with pytest.raises(BadOption, match="wrote on"), folders.replacing(folder, other) as made:
+        (made / "index.html").write_text("new")
+    assert held(folder) == {"index.html": "old"}
+
+
+@pytest.mark.parametrize("told", ["", "3", '{"files": []}', '{"files": [], "about": []}'])
+def test_a_manifest_of_an_earlier_version_tells_no_subject(tmp_path: Path, told: str) -> None:
+    (tmp_path / folders.MANIFEST).write_text(told)
+    assert folders.standing(tmp_path) is None

@@ -83,11 +83,11 @@ def test_finished_ladders_say_what_to_keep_or_to_scrap() -> None:
     assert "recurrent_regularizer" not in recurrent.snippet
 
 
-def test_without_a_baseline_nothing_is_to_be_pasted() -> None:
+def test_without_a_baseline_the_next_rung_is_to_be_pasted() -> None:
     trials = tried(({"kernel_decay": 1e-3, "recurrent_decay": 1e-3}, 0.8))
     kernel, recurrent = fires(RULE, trained(decayed(0.0, 0.0)), trials).advice
-    assert "no trial is without kernel decay yet" in kernel.text
-    assert recurrent.snippet == ""
+    assert kernel.text.endswith("with kernel decay 0.001: try with kernel decay 0.0001 next")
+    assert "recurrent_regularizer=keras.regularizers.L2(1e-4)" in recurrent.snippet
 
 
 def test_a_decay_that_is_there_stays() -> None:

@@ -68,6 +68,7 @@ def test_quiet_on_a_stack_while_dropout_has_a_next_rung() -> None:
         Around(name="sum", kind="Add"),
         Around(name="add_2", kind="ops.Add"),
         Around(name="tf.__operators__.add", kind="TFOpLambda"),
+        Around(name="skipped", kind="tf.raw_ops.AddV2"),
     ],
 )
 def test_quiet_where_something_is_added(path: Around) -> None:

@@ -16,6 +16,7 @@ from rnndiag import snippets
 from rnndiag.pipeline import diagnose
 from rnndiag.records import LayerReport, Options, Report, Settings, TrainingFact
 from rnndiag.snippets.base import Snippets
+from rnndiag.snippets.given import with_settings
 from rnndiag.wiring import _state_dict_modules
 from tests import rule_reports
 from tests.snippet_runs import EVERY, check_lines, known, run
@@ -652,7 +653,7 @@ def test_layers_are_normalized(network: Tagger) -> None:
     output, _ = network.core(x_for(network))
     torch.testing.assert_close(output.mean(-1), torch.zeros(output.shape[:2]), atol=1e-5, rtol=0)
     raw_width = output.shape[-1]
-    assert network.core.normalization.normalized_shape == (raw_width,)
+    assert network.blocks[0].normalization_core.normalized_shape == (raw_width,)
     trained(network)
 
 
@@ -671,11 +672,61 @@ def test_the_input_is_added_to_the_output(network: Tagger) -> None:
     plain, state = network.eval().core(x)
     paste(of(network).residual(), network)
     output, same = network.core(x)
-    torch.testing.assert_close(output - network.core.skip(x), plain)
+    torch.testing.assert_close(output - network.blocks[0].skip_core(x), plain)
     torch.testing.assert_close(same, state)
     square = plain.shape[-1] == FEATURES
-    assert isinstance(network.core.skip, nn.Identity if square else nn.Linear)
+    assert isinstance(network.blocks[0].skip_core, nn.Identity if square else nn.Linear)
     trained(network)
+
+
+@pytest.mark.parametrize("method", ["layer_normalization", "batch_normalization", "residual"])
+def test_what_is_added_stands_beside_the_module_which_stays_what_it_was(
+    method: str, tmp_path: Path
+) -> None:
+    network = made("stacked")
+    snippet = getattr(of(network), method)()
+    paste(snippet, network)
+    assert "what leaves layer 3 of its 3" in snippet
+    assert list(network.core.state_dict()) == list(made("stacked").core.state_dict())
+    assert copy.deepcopy(network)(x_for(network)).shape == (2, 7, 2)
+    torch.save(network.state_dict(), tmp_path / "tagger.pt")
+    report = diagnose(str(tmp_path / "tagger.pt"), Options(batch=2, seeds=1, timesteps=4))
+    assert [layer.analysed for layer in report.layers] == [True] * 3
+
+
+def test_a_copy_has_its_own_of_what_was_added() -> None:
+    network = made("lstm")
+    paste(of(network).layer_normalization(), network)
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        other.blocks[0].normalization_core.weight.zero_()
+        assert not other.core(x_for(other))[0].any()
+        assert network.core(x_for(network))[0].any()
+
+
+def test_nothing_new_stands_in_what_is_numbered() -> None:
+    network = nn.Sequential()
+    network.add_module("encoder", nn.Sequential(CORES["stacked"]()))
+    paste(of(network).residual(), network)
+    assert len(network.encoder) == 1
+    assert isinstance(network.skip_encoder_0, nn.Linear)
+
+
+def test_an_optimizer_keeps_the_decays_that_layers_have() -> None:
+    network = made("lstm")
+    given = {"kernel_decay": 1e-4, "recurrent_decay": 1e-3, "bias_decay": 1e-4}
+    own = snippets.for_(with_settings(report_of(network), given), None)
+    optimizer = paste(own.optimizer("Nadam", None, None), network)["optimizer"]
+    assert type(optimizer) is torch.optim.NAdam
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [1e-4, 1e-3, 1e-4, 0]
+
+
+def test_weight_drop_leaves_the_optimizer_its_weights() -> None:
+    network = made("lstm")
+    optimizer = paste(of(network).decay(1e-4, 1e-3, 1e-4), network)["optimizer"]
+    paste(of(network).recurrent_dropout(0.5), network)
+    known = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    assert {id(weight) for weight in network.parameters()} == known
 
 
 @pytest.mark.parametrize(("stride", "steps"), [(2, 7), (3, 7), (4, 8), (4, 9), (5, 3)])
@@ -684,7 +735,7 @@ def test_every_so_manyth_step_is_kept(network: Tagger, stride: int, steps: int) 
     output, _ = network.core(x_for(network, steps))
     time = 1 if network.core.batch_first else 0
     assert output.shape[time] == math.ceil(steps / stride)
-    assert network.core.striding.kernel_size[0] >= stride
+    assert network.blocks[0].striding_core.kernel_size[0] >= stride
     trained(network)
 
 

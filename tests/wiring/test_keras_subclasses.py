@@ -16,7 +16,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 from rnndiag import pipeline  # noqa: E402
-from rnndiag.records import Options, ProbeRun  # noqa: E402
+from rnndiag.records import LayerSpec, Options, ProbeRun, Writer  # noqa: E402
+from rnndiag.wiring import _keras_custom  # noqa: E402
 from tests.keras_files import architecture, weights_only  # noqa: E402
 
 Edit = Callable[[dict[str, Any]], None]
@@ -160,6 +161,10 @@ def with_(**settings: Any) -> Edit:
         ("LayerNormLSTM", with_()),
         ("PeepholeLSTM", with_()),
         ("MyGRU", with_()),
+        *((f"{word}LSTM", with_()) for word in ("Residual", "Highway", "Multiplicative")),
+        ("TimeAwareLSTM", with_()),
+        ("CIFGLSTM", with_()),
+        ("MinLSTM", with_()),
     ],
 )
 def test_a_class_that_does_not_fit_is_not_analysed(tmp_path: Path, kind: str, edit: Edit) -> None:
@@ -167,6 +172,29 @@ def test_a_class_that_does_not_fit_is_not_analysed(tmp_path: Path, kind: str, ed
     assert [layer.name for layer in have.not_analysed] == ["own"]
     assert [layer.name for layer in have.layers] == ["before", "after"]
     assert not any("analysed as" in note for note in have.notes)
+
+
+@pytest.mark.parametrize("kind", ["AntisymmetricRNN", "LeakyRNN", "CfcCell", "Odd", "MyCell"])
+def test_what_has_a_simple_rnns_arrays_is_one_by_name_alone(tmp_path: Path, kind: str) -> None:
+    layer = keras.layers.SimpleRNN(4, return_sequences=True, name="own")
+    have = run(renamed(saved(tmp_path / "model.h5", layer), kind))
+    assert [layer.name for layer in have.not_analysed] == ["own"]
+
+
+@pytest.mark.parametrize("kind", ["CustomSimpleRNN", "my_rnn_2", "KerasVanillaRNNCell"])
+def test_names_that_say_simple_rnn(tmp_path: Path, kind: str) -> None:
+    layer = keras.layers.SimpleRNN(4, return_sequences=True, name="own")
+    assert not run(renamed(saved(tmp_path / "model.h5", layer), kind)).not_analysed
+
+
+def test_a_class_without_arrays_fits_nothing() -> None:
+    writer = Writer(framework="keras", version="2.4.0")
+    config = {**{"units": 4, "activation": "tanh", "use_bias": True, "go_backwards": False}}
+    config |= {"recurrent_activation": "sigmoid", "unit_forget_bias": True}
+    spec = LayerSpec(
+        name="a", kind="MyLSTM", config={**config, "return_sequences": True}, writer=writer
+    )
+    assert _keras_custom.layer_as_parent(spec) == spec
 
 
 def test_a_layer_that_is_not_recurrent_is_none(tmp_path: Path) -> None:

@@ -86,6 +86,17 @@ def test_it_is_named_alone_and_beside_others(
         ]
 
 
+@pytest.mark.parametrize(
+    "beside", [{"head.h2h.weight": torch.ones(5, 4)}, cell("head.rnn.")], ids=["sizes", "its cell"]
+)
+def test_an_attention_over_hidden_states_is_no_cell(
+    inspect: Inspect, beside: dict[str, Tensor]
+) -> None:
+    tensors = {**named("head.i2h.weight", "head.h2h.weight", "head.score.weight"), **beside}
+    layers = inspect({**stack("plain."), **tensors}).report.layers
+    assert {layer.kind for layer in layers} == {"LSTM"}
+
+
 FURTHER = [
     ("cell.", ["cell.ln_ih.weight", "cell.ln_hh.weight"]),
     ("cell.", ["cell.layernorm_i.weight", "cell.layernorm_c.weight"]),

@@ -60,11 +60,15 @@ def weight_drop() -> type[nn.Module]:
 def test_weight_drop_as_the_advice_writes_it(inspect: Inspect) -> None:
     module = lstm()
     parametrize.register_parametrization(module, "weight_hh_l0", weight_drop()(0.5))
-    how = (
-        "taken as it is stored: its parametrization has no tensors, as weight drop, which does "
-        "nothing in evaluation"
-    )
+    how = "the weight itself, as weight drop has it in evaluation"
     assert_same(inspect, module, f"weight_hh_l0: {how}")
+
+
+def test_weight_drop_of_a_cell_has_no_further_weights(inspect: Inspect) -> None:
+    cell = nn.LSTMCell(INPUTS, UNITS)
+    parametrize.register_parametrization(cell, "weight_hh", weight_drop()(0.5))
+    (layer,) = inspect(cell.state_dict()).report.layers
+    assert layer.reason is None
 
 
 def test_weight_drop_over_weight_norm(inspect: Inspect) -> None:
@@ -134,7 +138,34 @@ def of_the_input() -> nn.LSTM:
     return own.orthogonal(lstm(), "weight_ih_l0")
 
 
+class Skew(nn.Module):
+    """A parametrization that leaves no trace, and another weight."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.triu(1) - weight.triu(1).T
+
+
+def skew() -> nn.RNN:
+    rnn = nn.RNN(INPUTS, UNITS)
+    parametrize.register_parametrization(rnn, "weight_hh_l0", Skew())
+    return rnn
+
+
+def skew_then_dropped() -> nn.RNN:
+    rnn = skew()
+    parametrize.register_parametrization(rnn, "weight_hh_l0", weight_drop()(0.5))
+    return rnn
+
+
+def trivial() -> nn.RNN:
+    return own.orthogonal(nn.RNN(INPUTS, UNITS), "weight_hh_l0", use_trivialization=False)
+
+
 CANNOT = "has parametrizations that rnndiag cannot undo"
+NO_TRACE = (
+    "weight_hh_l0 has a parametrization without tensors: weight drop leaves the stored weight as "
+    "it is, a skew-symmetric or orthogonal one makes another of it; --model runs its code"
+)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +174,10 @@ CANNOT = "has parametrizations that rnndiag cannot undo"
         (stacked, f"weight_hh_l0 {CANNOT}: it holds original0, original1, 1._u, 1._v"),
         (twice, f"weight_hh_l0 {CANNOT}: it holds original, 0._u, 0._v, 1._u, 1._v"),
         (orthogonal, f"weight_hh_l0 {CANNOT}: it holds original, 0.base"),
-        (of_the_input, f"rnn.weight_ih_l0 {CANNOT}"),
+        (of_the_input, f"rnn.weight_ih_l0 {CANNOT}: it holds original, 0.base"),
+        (skew, NO_TRACE),
+        (trivial, NO_TRACE),
+        (skew_then_dropped, f"weight_hh_l0 {CANNOT}: it holds original, 1.weight_drop_rate"),
     ],
 )
 def test_what_is_named_and_not_analysed(

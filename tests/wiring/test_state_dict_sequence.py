@@ -93,6 +93,7 @@ UNCERTAIN = [
     lambda: nn.ModuleList([nn.Linear(INPUTS, 4), lstm(4)]),
     lambda: nn.Sequential(nn.Linear(INPUTS, 7), lstm(4)),
     lambda: nn.Sequential(nn.Embedding(9, 4, max_norm=0.5), lstm(4)),
+    lambda: nn.Sequential(nn.Embedding(9, 4, max_norm=1), lstm(4)),
 ]
 
 

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from rnndiag import memory
+from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._archives.tar_members import TarStream, TooLong
 from rnndiag.checkpoints._archives.zip_members import leads_out
 from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
@@ -93,7 +94,7 @@ def _most(archive: Path) -> int:
 def _names(archive: Path) -> Iterator[str]:
     """The regular files that can be named, as far as they are listed; not their contents."""
     if _is_zip(archive):
-        with zipfile.ZipFile(archive) as members:
+        with zip_members.opened(archive) as members:
             names = [info.filename for info in members.infolist() if _is_regular(info)]
     else:
         with TarStream(archive, _SMALL) as stream:
@@ -135,7 +136,7 @@ def _tar_content(archive: Path, member: str) -> Iterator[bytes]:
 
 
 def _zip_content(archive: Path, member: str) -> Iterator[bytes]:
-    with zipfile.ZipFile(archive) as members:
+    with zip_members.opened(archive) as members:
         found = [info for info in members.infolist() if info.filename == member]
         if not found:
             raise _missing(archive, member)

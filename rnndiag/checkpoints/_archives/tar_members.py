@@ -15,8 +15,12 @@ from typing import IO
 
 _BLOCK = 512
 _CHUNK = 1 << 20
+_DIGITS = 9
+"""Of a record's length, with the space behind them."""
 _LONGEST_NAME = 1 << 16
 """Bytes of a header that holds a long name."""
+_MOST_HEADERS, _MOST_RECORDS = 8, 1000
+"""Headers before a member's own, and records in one of them; writers use a few."""
 _REGULAR = (b"0", b"\0", b"7")
 _LONG_NAME, _EXTENDED = b"L", b"x"
 _SKIPPED = (b"K", b"g")
@@ -74,10 +78,14 @@ class TarStream:
         Raises `BrokenTar` and `TooLong`.
         """
         told: dict[str, str] = {}
+        headers = 0
         while (header := self._exactly(_BLOCK)).strip(b"\0"):
             kind, size = header[156:157], _size(header)
             if kind in (_LONG_NAME, _EXTENDED, *_SKIPPED):
                 told |= self._told(kind, size)
+                headers += 1
+                if headers > _MOST_HEADERS:
+                    raise BrokenTar("one member has more headers than any writer makes")
                 continue
             size = int(told.get("size", size))
             sparse = any(key.startswith("GNU.sparse") for key in told)
@@ -88,7 +96,7 @@ class TarStream:
                 regular=kind in _REGULAR and not sparse,
             )
             self._skip(self._unread + -size % _BLOCK)
-            told = {}
+            told, headers = {}, 0
 
     def content(self) -> Iterator[bytes]:
         """The content of the member that was told last, in pieces."""
@@ -156,12 +164,18 @@ def _text(field: bytes) -> str:
 
 def _records(content: bytes) -> Iterator[tuple[str, str]]:
     """The records of an extended header: a length, a key, ``=`` and a value each."""
-    while content:
-        digits, _, _ = content.partition(b" ")
-        if not digits.isdigit() or not len(digits) < int(digits[:9]) <= len(content):
+    place = 0
+    for _ in range(_MOST_RECORDS + 1):
+        if place == len(content):
+            return
+        space = content.find(b" ", place, place + _DIGITS)
+        digits = content[place : max(space, place)]
+        end = place + int(digits) if digits.isdigit() else -1
+        if not space < end <= len(content):
             raise BrokenTar("an extended header is damaged")
-        record, content = content[len(digits) + 1 : int(digits) - 1], content[int(digits) :]
-        key, _, value = record.partition(b"=")
+        key, _, value = content[space + 1 : end - 1].partition(b"=")
         if key == b"size" and not value.isdigit():
             raise BrokenTar("the size in an extended header is damaged")
         yield _text(key), _text(value)
+        place = end
+    raise BrokenTar(f"an extended header has more than {_MOST_RECORDS} records")

@@ -8,7 +8,11 @@ this, so it is refused before anything is unpacked.
 from __future__ import annotations
 
 import io
+import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from rnndiag import memory
@@ -21,8 +25,36 @@ _MOST_COMPRESSION = 100
 """How many times a member may be larger than what is stored; trained weights hardly shrink."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK = 1 << 20
+_LISTING = 20
+"""Bytes that one of the list of members may become: 46 and a name make an object of each."""
 _ENCRYPTED = 0x1
 """Bit of a member's flags."""
+
+
+class _Listed(io.FileIO):
+    """A file that asks for the memory that its list of members may take, before it is read."""
+
+    listing = True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to `size` bytes; raises `TooLarge`."""
+        if self.listing and size is not None:
+            check_list(min(max(size, 0), os.fstat(self.fileno()).st_size))
+        found = super().read(size)
+        return b"" if found is None else found
+
+
+def check_list(size: int) -> None:
+    """Raise `TooLarge` where a list of members, which zipfile takes at once, is too long."""
+    memory.check(_LISTING * size, "the list of its members")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An archive; raises what is in `BROKEN_ZIP`, and `TooLarge` where it has too many members."""
+    with _Listed(path) as file, zipfile.ZipFile(file) as archive:
+        file.listing = False
+        yield archive
 
 
 class Member(io.BytesIO):
@@ -39,10 +71,17 @@ class Member(io.BytesIO):
 def names(path: Path) -> frozenset[str]:
     """The archive's names; none where it is damaged."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return frozenset(archive.namelist())
+        found = path.stat()
+        return _names(path, found.st_mtime_ns, found.st_size)
     except BROKEN_ZIP:
         return frozenset()
+
+
+@lru_cache(maxsize=1)
+def _names(path: Path, *_: int) -> frozenset[str]:
+    """Remembered as long as the file stays as it is: every reader looks at them."""
+    with opened(path) as archive:
+        return frozenset(archive.namelist())
 
 
 def read(path: Path, name: str, most: int | None = None) -> Member:
@@ -52,11 +91,11 @@ def read(path: Path, name: str, most: int | None = None) -> Member:
     `UnreadableCheckpoint` where it is damaged, encrypted or lacks the member.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as archive:
             _check_names(path, archive)
-            if name not in archive.namelist():
+            info = archive.NameToInfo.get(name)
+            if info is None:
                 raise damaged(path, f"the archive has no {name}")
-            info = archive.getinfo(name)
             _check_member(path, info, most)
             return _unpacked(path, archive, info)
     except BROKEN_ZIP as error:

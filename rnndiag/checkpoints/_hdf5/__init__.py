@@ -6,7 +6,6 @@ kilobytes can declare terabytes. A checkpoint needs none of this, so it is refus
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from rnndiag import memory
 from rnndiag.checkpoints._hdf5.heaps import check_heaps
+from rnndiag.checkpoints._hdf5.storage import excess, is_elsewhere
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
 from rnndiag.records import Array
@@ -22,10 +22,6 @@ from rnndiag.records import Array
 BROKEN_HDF5 = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError)
 """What h5py raises for damaged files."""
 _PLAIN_CLASSES = (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT)
-_MOST_UNSTORED = 64 << 20
-"""Bytes that an array may declare whatever is stored; Keras initialises some to zeros."""
-_MOST_COMPRESSION = 1000
-"""How many times an array may be larger than its storage."""
 
 
 def opened(path: Path) -> h5py.File:
@@ -60,31 +56,17 @@ def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
 
 def check_storage(dataset: h5py.Dataset) -> None:
     """Raise `UnsafeCheckpoint` where a dataset's numbers are not in the file."""
-    if dataset.external or dataset.is_virtual:
+    if is_elsewhere(dataset):
         raise UnsafeCheckpoint(
             f"{_place(dataset)}: the array lies in another file, which is not opened",
             "save the model again, into one file",
         )
-    stored = dataset.id.get_storage_size()
-    if dataset.nbytes > max(_MOST_UNSTORED, _MOST_COMPRESSION * stored):
+    claimed = excess(dataset)
+    if claimed is not None:
         raise UnsafeCheckpoint(
-            f"{_place(dataset)}: the array claims {dataset.nbytes / 2**30:.1f} GiB, "
-            f"but the file stores {stored} bytes of it",
-            _EXHAUSTS,
-        )
-    # A chunk is unpacked whole, and may be far larger than the array that it is a part of.
-    chunk = dataset.dtype.itemsize * math.prod(dataset.chunks or ())
-    if dataset.chunks and chunk > max(_MOST_UNSTORED, _MOST_COMPRESSION * stored):
-        raise UnsafeCheckpoint(
-            f"{_place(dataset)}: a chunk of the array claims {chunk / 2**30:.1f} GiB, "
-            f"but the file stores {stored} bytes of it",
-            _EXHAUSTS,
+            f"{_place(dataset)}: {claimed}", "the file is damaged, or made to exhaust memory"
         )
     memory.take(max(4 * dataset.size, dataset.nbytes), f"the array {dataset.name}")
-    memory.check(chunk, f"a chunk of {dataset.name}")
-
-
-_EXHAUSTS = "the file is damaged, or made to exhaust memory"
 
 
 def attribute(item: h5py.HLObject, name: str) -> Any:

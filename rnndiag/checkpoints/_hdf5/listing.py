@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from rnndiag import memory
+from rnndiag.checkpoints._hdf5.walk import objects
 from rnndiag.records import Role, StoredArray
 
 _ROLES: dict[str, Role] = {
@@ -16,7 +17,6 @@ _ROLES: dict[str, Role] = {
 }
 """By the group at the file's root; further copies of weights stand among the optimizer's."""
 _RANDOM = ("seed_generator", "random_generator", "_random_generator")
-_BROKEN = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 _ENTRY = 1000
 """Bytes that an array takes in the list."""
 
@@ -30,36 +30,13 @@ def stored(file: h5py.File, prefix: str = "") -> tuple[StoredArray, ...]:
 
 
 def _stored(file: h5py.File, prefix: str) -> Iterator[StoredArray]:
-    seen = {_address(file)}
-    waiting: list[h5py.Group] = [file]
-    while waiting:
-        inner: list[h5py.Group] = []
-        group = waiting.pop()
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                continue
-            memory.take(_ENTRY, "the list of its arrays")
-            place = prefix + f"{group.name}/{name}".lstrip("/")
-            try:
-                item = group[name]
-                address = _address(item)
-            except _BROKEN as error:
-                yield StoredArray(
-                    name=place, shape=(), role="not_analysed", reason=f"damaged: {error}"
-                )
-                continue
-            if address in seen:
-                continue
-            seen.add(address)
-            if isinstance(item, h5py.Group):
-                inner.append(item)
-            elif isinstance(item, h5py.Dataset):
-                yield _array(place, item)
-        waiting += inner[::-1]
-
-
-def _address(item: h5py.HLObject) -> int:
-    return int(h5py.h5o.get_info(item.id).addr)
+    for name, item in objects(file):
+        memory.take(_ENTRY, "the list of its arrays")
+        if isinstance(item, Exception):
+            told = f"damaged: {item}"
+            yield StoredArray(name=prefix + name, shape=(), role="not_analysed", reason=told)
+        elif isinstance(item, h5py.Dataset):
+            yield _array(prefix + name, item)
 
 
 def _array(place: str, dataset: h5py.Dataset) -> StoredArray:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import h5py
 
+from rnndiag.checkpoints._hdf5.walk import objects
 from rnndiag.errors import UnsafeCheckpoint
 
 _LONGEST = 1024
@@ -50,15 +52,13 @@ def check_strings(file: h5py.File, raw: BinaryIO, path: Path) -> None:
     """
     size = raw.seek(0, io.SEEK_END)
 
-    def check(_: str, item: h5py.HLObject) -> None:
-        if isinstance(item, h5py.Group) and _longest(raw, item) > size:
+    groups = (item for _, item in objects(file) if isinstance(item, h5py.Group))
+    for item in chain([file], groups):
+        if _longest(raw, item) > size:
             raise UnsafeCheckpoint(
                 f"{path}: {item.name}: an attribute claims to be longer than the file",
                 "the file is damaged, or made to exhaust memory",
             )
-
-    check("", file)
-    file.visititems(check)
 
 
 def _longest(raw: BinaryIO, item: h5py.Group) -> int:

@@ -10,6 +10,7 @@ from rnndiag import dialects
 from rnndiag.checkpoints._keras.configs import cells_of, inner_of, kind_of, own_of
 from rnndiag.checkpoints._keras.inferred import Held, Inferred, infer, isolated, unique
 from rnndiag.errors import BadOption
+from rnndiag.printable import first_of
 from rnndiag.records import KerasModel, Writer
 
 Config = Mapping[str, Any]
@@ -42,7 +43,7 @@ def understood_as(
             f"{names or 'none is recurrent'}",
             "units, biases and a GRU's reset_after have to be those of the weights",
         )
-    told = f"{_list(list(known))}: configuration from {source.name}"
+    told = f"{first_of(known, _SHOWN)}: configuration from {source.name}"
     guessed = _guessed(layers, defaults, told=known)
     return isolated(held, layers, known), (*_apart(layers), told, *guessed, *_around(held, layers))
 
@@ -68,7 +69,7 @@ def _apart(layers: Mapping[str, Inferred]) -> list[str]:
     """That nothing tells who feeds whom."""
     runs = [name for name, own in layers.items() if own.problem is None]
     alone = "runs on its own" if len(runs) == 1 else "each runs on its own"
-    return [f"weights without an architecture: {_list(runs)}: {alone}"] if runs else []
+    return [f"weights without an architecture: {first_of(runs, _SHOWN)}: {alone}"] if runs else []
 
 
 def _guessed(layers: Mapping[str, Inferred], defaults: Config, told: Iterable[str]) -> list[str]:
@@ -80,14 +81,14 @@ def _guessed(layers: Mapping[str, Inferred], defaults: Config, told: Iterable[st
     open_ = [name for name in runs if not _is_cudnn(layers[name])]
     if open_:
         notes.append(
-            f"{_list(open_)}: the file does not tell activations; Keras's defaults are taken "
-            f"(tanh, gates {gates}); --architecture FILE.json would tell"
+            f"{first_of(open_, _SHOWN)}: the file does not tell activations; Keras's defaults are "
+            f"taken (tanh, gates {gates}); --architecture FILE.json would tell"
         )
     unbiased = [name for name in runs if _without_bias(layers[name])]
     if unbiased:
         place = "after" if defaults["reset_after"] else "before"
         notes.append(
-            f"{_list(unbiased)}: a GRU without biases does not tell its reset_after; "
+            f"{first_of(unbiased, _SHOWN)}: a GRU without biases does not tell its reset_after; "
             f"the reset gate is taken to stand {place} the product"
         )
     return notes
@@ -105,14 +106,10 @@ def _without_bias(layer: Inferred) -> bool:
 def _around(held: Sequence[Held], layers: Mapping[str, Inferred]) -> list[str]:
     """The layers that are not recurrent, and so are not run."""
     others = [own.name for own in held if own.role == "other"]
+    told = first_of(others, _SHOWN)
     if not layers:
-        return [f"none of the file's layers holds a recurrent kernel: {_list(others) or 'none'}"]
-    return [f"not run, as nothing tells where they stand: {_list(others)}"] if others else []
-
-
-def _list(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+        return [f"none of the file's layers holds a recurrent kernel: {told or 'none'}"]
+    return [f"not run, as nothing tells where they stand: {told}"] if others else []
 
 
 def _told(layer: Inferred) -> str:

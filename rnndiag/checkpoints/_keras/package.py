@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 
+from rnndiag.checkpoints import _links
 from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5
 from rnndiag.checkpoints._hdf5.heaps import check_heaps_in
@@ -88,6 +89,7 @@ def _file(folder: Path, name: str) -> Path:
     file = folder / name
     if not file.is_file():
         raise damaged(folder, f"the folder has no file {name}")
+    _links.check(folder, file)
     if name != WEIGHTS and file.stat().st_size > _LARGEST_JSON:
         raise UnsafeCheckpoint(
             f"{file}: larger than {_LARGEST_JSON >> 20} MiB, which no architecture is",

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rnndiag.checkpoints import _links
+from rnndiag.checkpoints._keras.architectures import LARGEST, decoded
 from rnndiag.checkpoints._keras.keras1 import up_to_date
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnreadableCheckpoint, UnsupportedCheckpoint
-
-_LARGEST = 1 << 24
-"""Bytes; an architecture is some hundred kilobytes at most."""
 
 _LEFT_OUT = ("InputLayer", "Add", "Multiply", "Average", "Maximum", "Concatenate", "Dot")
 
@@ -41,25 +39,26 @@ def find(path: Path, layers: Collection[str]) -> tuple[Path, Config] | None:
 def beside(path: Path) -> tuple[Path, Config] | None:
     """The JSON of the same stem, if it is an architecture.
 
-    Raises `UnreadableCheckpoint` where it is no JSON.
+    Raises `UnreadableCheckpoint` where it is no JSON, and `UnsafeCheckpoint` where it is a link
+    to another folder.
     """
     for name in (path.with_suffix(".json").name, f"{path.name.split('.')[0]}.json"):
         own = path.with_name(name)
-        if own.is_file() and (config := _architecture(own)) is not None:
+        if not own.is_file():
+            continue
+        _links.check(path, own)
+        if (config := _architecture(own)) is not None:
             return own, config
     return None
 
 
 def _architecture(path: Path) -> Config | None:
     """A Keras model's configuration; None where the JSON is something else."""
-    if path.stat().st_size > _LARGEST:
-        raise damaged(path, f"the architecture is larger than {_LARGEST >> 20} MiB")
+    if path.stat().st_size > LARGEST:
+        raise damaged(path, f"the architecture is larger than {LARGEST >> 20} MiB")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(value, str):
-            # A common slip: json.dump() of what to_json() had made JSON of.
-            value = json.loads(value)
-    except (OSError, RecursionError, ValueError) as error:
+        value = decoded(path)
+    except (OSError, ValueError) as error:
         raise damaged(path, f"the architecture is not JSON ({type(error).__name__})") from error
     is_model = isinstance(value, dict) and "class_name" in value and "config" in value
     return up_to_date(value, path) if is_model else None
@@ -68,7 +67,10 @@ def _architecture(path: Path) -> Config | None:
 def _others(path: Path) -> Iterator[tuple[Path, Config]]:
     """The folder's other architectures; what is no JSON is none of them."""
     for other in sorted(path.parent.glob("*.json")):
-        if other.stat().st_size > _LARGEST:
+        # What leads elsewhere is none of this folder's, and may lead nowhere at all.
+        if not _links.leads_inside(path, other) or not other.is_file():
+            continue
+        if other.stat().st_size > LARGEST:
             continue
         try:
             config = _architecture(other)

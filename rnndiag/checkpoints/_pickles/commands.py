@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnndiag.checkpoints._pickles.objects import shown
+from rnndiag.printable import first_of
 
 _MODULES = frozenset(
     (
@@ -24,7 +25,8 @@ _ANYWHERE = frozenset(("os", "sys", "subprocess", "builtins", "__builtins__"))
 _FUNCTIONS = frozenset(("exec", "eval", "compile", "__import__", "open", "breakpoint", "execfile"))
 """Of Python's own; honest pickles of older protocols name ``getattr``."""
 _OWN = ("builtins", "io", "_io")
-_SHOWN = 4
+SHOWN = 4
+"""Names that a note lists."""
 
 
 def is_command(name: str) -> bool:
@@ -41,8 +43,8 @@ def warning(called: Sequence[str], named: Sequence[str]) -> str | None:
     runs = [name for name in called if is_command(name)]
     rest = [name for name in named if is_command(name) and name not in runs]
     told = [
-        *([f"run {listed([f'{shown(name)}(…)' for name in runs])}"] if runs else []),
-        *([f"import {listed([shown(name) for name in rest])}"] if rest else []),
+        *([f"run {first_of([f'{shown(name)}(…)' for name in runs], SHOWN)}"] if runs else []),
+        *([f"import {first_of(map(shown, rest), SHOWN)}"] if rest else []),
     ]
     if not told:
         return None
@@ -50,9 +52,3 @@ def warning(called: Sequence[str], named: Sequence[str]) -> str | None:
         f"unpickling this file, as pickle and torch.load without weights_only do, would "
         f"{' and '.join(told)}; rnndiag did not"
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -15,11 +15,9 @@ from functools import partial
 from sys import getsizeof
 from typing import Any
 
-from rnndiag import memory
-from rnndiag.checkpoints._pickles.objects import BrokenPickle, Global, HugePickle, StandIn, as_key
+from rnndiag.checkpoints._pickles.budget import Budget
+from rnndiag.checkpoints._pickles.objects import BrokenPickle, Global, StandIn, as_key
 
-MOST_BYTES = 256 << 20
-"""Memory that the objects of one file may take, by rough account; tensors' numbers apart."""
 _LONGEST_INTEGER = 2040
 """Bits: no checkpoint counts further, and Python prints no integer of thousands of digits."""
 _MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
@@ -44,15 +42,16 @@ _LITERALS = (
 )
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
+Persistent = Callable[[Any], Any]
 Known = Callable[..., Any]
 """Makes an object of what a pickle gives its class."""
 
 
 class Machine:
-    """Follows the pickles of one file; the budget of memory is for all of them."""
+    """Follows the pickles of one file; what they describe is charged to the `budget`."""
 
     def __init__(
-        self, known: Mapping[str, Known], persistent: Callable[[Any], Any], most: int = MOST_BYTES
+        self, known: Mapping[str, Known], persistent: Persistent, budget: Budget | None = None
     ) -> None:
         self.not_loaded: dict[str, None] = {}
         """Names of the classes and functions that objects were to be made with, in order."""
@@ -60,7 +59,8 @@ class Machine:
         """Names of all those that Python would import, tensors' and containers' own apart."""
         self._known = known
         self._persistent = persistent
-        self._most = self._left = min(most, memory.left())
+        self._budget = Budget() if budget is None else budget
+        self.charge = self._budget.charge
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
@@ -76,6 +76,7 @@ class Machine:
             for opcode, argument, _ in pickletools.genops(file):
                 self.charge(_POINTER + _COSTS.get(opcode.name, 0) + getsizeof(argument))
                 if opcode.name == "STOP":
+                    self._budget.settle()
                     return self._stack.pop()
                 self._step(opcode.name, argument)
         except BrokenPickle:
@@ -84,16 +85,6 @@ class Machine:
             what = str(error).partition("\n")[0] or type(error).__name__
             raise BrokenPickle(f"its pickle makes no sense ({what[:200]})") from error
         raise BrokenPickle("its pickle has no end")
-
-    def charge(self, size: int) -> None:
-        """Account for `size` bytes; raises `HugePickle` where the file had its share.
-
-        Raises `TooLarge` where that is less than it would be, for want of memory.
-        """
-        self._left -= size
-        if self._left < 0:
-            memory.check(self._most + 1, "what its pickle describes")
-            raise HugePickle("its pickle describes more objects than any checkpoint needs")
 
     def call(self, function: Any, arguments: Any) -> Any:
         """What is made of a class or function and its arguments."""

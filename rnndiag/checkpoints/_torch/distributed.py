@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor
 
 from rnndiag import memory
+from rnndiag.checkpoints._pickles.budget import Budget
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, StandIn, shown
 from rnndiag.checkpoints._torch.nesting import nested
-from rnndiag.checkpoints._torch.parts import part
+from rnndiag.checkpoints._torch.parts import identity, part
 from rnndiag.checkpoints._torch.rebuild import Tensors
 from rnndiag.checkpoints._torch.zip import TorchArchive, mapped
 from rnndiag.errors import UnsupportedCheckpoint
@@ -28,7 +30,7 @@ _BYTES = "BytesStorageMetadata"
 class _Chunk:
     """Where one entry of the metadata is stored, or one chunk of it."""
 
-    offsets: Shape | None
+    offsets: Shape | None = field(compare=False)
     """Within the tensor; None for what is no tensor."""
     file: str
     start: int
@@ -36,12 +38,13 @@ class _Chunk:
 
 
 class Folder:
-    """One checkpoint; each file is mapped once."""
+    """One checkpoint; each file is mapped once, and each chunk followed once."""
 
     def __init__(self, metadata: Path) -> None:
         """Follow the metadata; raises `BrokenPickle`."""
         self._metadata = metadata
         self._maps: dict[str, memoryview] = {}
+        self._found: dict[_Chunk, Any] = {}
         told = Tensors().machine.run(mapped(metadata))
         self._entries = _mapping(told, "state_dict_metadata")
         self._paths = _mapping(told, "planner_data", optional=True)
@@ -49,6 +52,7 @@ class Folder:
         for index, info in _mapping(told, "storage_data").items():
             name, chunk = _chunk(index, info, metadata)
             self._chunks.setdefault(name, []).append(chunk)
+        self._budget = Budget(self._length())
 
     def content(self) -> dict[Any, Any]:
         """What was saved, nested as it was.
@@ -66,6 +70,16 @@ class Folder:
     def files(self) -> list[Path]:
         """The files that hold the chunks."""
         return [part(self._metadata, name) for name in sorted(self._maps)]
+
+    def _length(self) -> int:
+        """Bytes of all chunks; raises `BrokenPickle` where some overlap."""
+        own = {each for chunks in self._chunks.values() for each in chunks}
+        files = {name: identity(part(self._metadata, name)) for name in {one.file for one in own}}
+        spans = sorted({(files[one.file], one.start, one.length) for one in own})
+        for (file, start, length), (later, begin, _) in pairwise(spans):
+            if file == later and start + length > begin:
+                raise BrokenPickle("its chunks overlap")
+        return sum(length for _, _, length in spans)
 
     def _entry(self, name: str, told: Any) -> Any:
         kind = told.name.rpartition(".")[2] if isinstance(told, StandIn) else ""
@@ -85,13 +99,19 @@ class Folder:
 
     def _stored(self, chunk: _Chunk) -> Any:
         """What torch.save wrote at this place."""
+        if chunk not in self._found:
+            self._found[chunk] = self._followed(chunk)
+        return self._found[chunk]
+
+    def _followed(self, chunk: _Chunk) -> Any:
         if chunk.file not in self._maps:
             self._maps[chunk.file] = memoryview(mapped(part(self._metadata, chunk.file)))
         whole = self._maps[chunk.file]
         if not 0 <= chunk.start <= chunk.start + chunk.length <= len(whole):
             raise BrokenPickle(f"a chunk reaches beyond the end of {shown(chunk.file)!r}")
         own = whole[chunk.start : chunk.start + chunk.length]
-        return TorchArchive(self._metadata, own).unpickled("data.pkl", Tensors(), "data")
+        tensors = Tensors(self._budget)
+        return TorchArchive(self._metadata, own).unpickled("data.pkl", tensors, "data")
 
 
 def _chunk(index: Any, info: Any, metadata: Path) -> tuple[str, _Chunk]:

@@ -20,6 +20,7 @@ _SILENT = ("_parameters", "_buffers", "_modules")
 _SHOWN = 20
 """Parts of a name; a pickle may nest as deep as it likes."""
 _LONGEST = 200
+_NO_COPY = "its name calls it a copy, but it repeats no weights of the network"
 _AVERAGED = "a copy: averaged weights"
 _NUMPY = "multiarray._reconstruct"
 _Path = tuple[Any, ...]
@@ -74,17 +75,17 @@ def _tensor(place: _Place, model: Model, names: Mapping[int, str]) -> StoredArra
     if parameter is not None:
         return StoredArray(name=name or parameter, shape=shape, parameter=parameter)
     reason = model.left_out.get(id(tensor))
-    if place.role == "copied" or reason == COPIED:
-        told = _AVERAGED if AVERAGE.search(name) else reason or COPIED
+    if reason == COPIED:
+        told = _AVERAGED if AVERAGE.search(name) else reason
         return StoredArray(name=name, shape=shape, role="copied", reason=told)
-    if place.role is not None:
+    if place.role not in (None, "copied"):
         return StoredArray(name=name, shape=shape, role=place.role, reason=reason)
     if not tensor.is_floating_point():
         kind = str(tensor.dtype).removeprefix("torch.")
         whole = not (tensor.is_complex() or tensor.is_quantized)
         role: Role = "bookkeeping" if whole else "not_analysed"
         return StoredArray(name=name, shape=shape, role=role, reason=f"it holds {kind}")
-    reason = reason or "it is not among the weights of a network"
+    reason = reason or (_NO_COPY if place.role else "it is not among the weights of a network")
     return StoredArray(name=name, shape=shape, role="not_analysed", reason=reason)
 
 
@@ -98,8 +99,8 @@ def _numpy(place: _Place) -> StoredArray:
     told = state[1] if isinstance(state, tuple) and len(state) > 1 else ()
     sizes = told if isinstance(told, tuple) else ()
     shape = tuple(size for size in sizes if isinstance(size, int))
-    role = place.role or "not_analysed"
-    reason = None if place.role else "an array of NumPy, not a tensor"
+    role = "not_analysed" if place.role in (None, "copied") else place.role
+    reason = "an array of NumPy, not a tensor" if role == "not_analysed" else None
     return StoredArray(name=_name(place.path), shape=shape, role=role, reason=reason)
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag.checkpoints._pickles import commands
+from rnndiag.checkpoints._pickles.budget import Budget
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, HugePickle, shown
 from rnndiag.checkpoints._torch import legacy
 from rnndiag.checkpoints._torch.rebuild import Tensors, is_inert
 from rnndiag.checkpoints._torch.zip import TorchArchive
 from rnndiag.checkpoints.base import damaged
 from rnndiag.errors import UnsafeCheckpoint
+from rnndiag.printable import first_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,20 +34,21 @@ class Loaded:
         warning = commands.warning(self.not_loaded, self.named)
         classes = (name for name in self.not_loaded if not commands.is_command(name))
         names = sorted(classes, key=lambda name: name.startswith(("torch.", "__torch__.")))
-        told = commands.listed([shown(name) for name in names])
+        told = first_of(map(shown, names), commands.SHOWN)
         return (
             *([warning] if warning else []),
             *([f"the file holds objects of classes that were not loaded: {told}"] if told else []),
         )
 
 
-def load(path: Path, *, zipped: bool) -> Loaded:
+def load(path: Path, *, zipped: bool, budget: Budget | None = None) -> Loaded:
     """What torch.save put into the file; the tensors' numbers are read when they are used.
 
+    The `budget` is that of the whole checkpoint, where it has several files.
     Raises `UnreadableCheckpoint` where the file is damaged, and `UnsafeCheckpoint` where it
     describes far more than it has.
     """
-    tensors = Tensors()
+    tensors = Tensors(Budget() if budget is None else budget)
     with refusing(path):
         if zipped:
             content = TorchArchive(path).unpickled("data.pkl", tensors, "data")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from rnndiag.checkpoints._torch.optimizers import Optimizer, Slot
+from rnndiag.printable import first_of
 from rnndiag.records import Shape
 
 _NOT_TRAINED = re.compile(r"(^|[._])(running_mean|running_var|num_batches_tracked|mask)$")
@@ -93,10 +94,9 @@ def _note(optimizer: Optimizer, why: str, names: Mapping[str, Shape]) -> list[st
 def _ambiguous(optimizer: Optimizer, names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return [
         f"{optimizer.source}: shapes and order do not tell for certain which parameters are "
-        f"{', '.join(names[:_SHOWN])}{more}"
+        f"{first_of(names, _SHOWN)}"
     ]
 
 

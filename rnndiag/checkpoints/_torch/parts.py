@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
+from rnndiag.checkpoints import _links
 from rnndiag.checkpoints._archives.zip_members import leads_out
 from rnndiag.checkpoints._pickles.objects import shown
 from rnndiag.checkpoints.base import sha256
 from rnndiag.errors import UnreadableCheckpoint, UnsafeCheckpoint
 
+T = TypeVar("T")
 _ONE = re.compile(r"(?P<stem>.+)-(?P<own>\d{5})-of-(?P<of>\d{5})(?P<suffix>\.[a-z]+)")
 """Shards' names, as Transformers gives them."""
 
@@ -19,11 +22,11 @@ _ONE = re.compile(r"(?P<stem>.+)-(?P<own>\d{5})-of-(?P<of>\d{5})(?P<suffix>\.[a-
 def part(index: Path, name: str) -> Path:
     """The file that `index` calls `name`, beside it.
 
-    A link may lead to where the index itself is linked from: caches keep all files of a model
-    in one folder, and link to them. Raises `UnsafeCheckpoint` for what leads anywhere else,
+    Links may lead where `_links` says. Raises `UnsafeCheckpoint` for what leads anywhere else,
     and `UnreadableCheckpoint` where there is no such file.
     """
-    if leads_out(name) or "\0" in name:
+    # Of one file there would be names without end: a.bin, ./a.bin, ././a.bin.
+    if leads_out(name) or "\0" in name or name != PurePosixPath(name).as_posix():
         raise _unsafe(index, name)
     path = index.parent / name
     if not path.is_file():
@@ -31,10 +34,22 @@ def part(index: Path, name: str) -> Path:
             f"{index}: the file {shown(name)!r}, which it names, is missing",
             "copy the whole folder",
         )
-    allowed = (index.parent.resolve(), index.resolve().parent)
-    if not any(path.resolve().is_relative_to(folder) for folder in allowed):
+    if not _links.leads_inside(index, path):
         raise _unsafe(index, name)
     return path
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """What is the same for two names of one file."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def each_once(shards: Mapping[str, Path], read: Callable[[Path], T]) -> dict[str, T]:
+    """What `read` finds in each shard; a file of several names is read once."""
+    files = {identity(shard): shard for shard in shards.values()}
+    found = {own: read(shard) for own, shard in files.items()}
+    return {name: found[identity(shard)] for name, shard in shards.items()}
 
 
 def notes_on_one(path: Path) -> tuple[str, ...]:

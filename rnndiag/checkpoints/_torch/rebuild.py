@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnndiag.checkpoints._pickles.budget import Budget
 from rnndiag.checkpoints._pickles.known import plain
 from rnndiag.checkpoints._pickles.machine import Known, Machine
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, Global, HugePickle, StandIn, shown
@@ -78,6 +79,8 @@ class _View:
 class Tensors:
     """The storages and tensors of one file, and the machine that follows its pickles."""
 
+    budget: Budget = field(default_factory=Budget)
+    """For what they describe; one for all files of a checkpoint."""
     storages: dict[str, Storage] = field(default_factory=dict)
     """Whole storages, by their keys."""
     _views: list[_View] = field(default_factory=list)
@@ -85,7 +88,7 @@ class Tensors:
 
     def __post_init__(self) -> None:
         known: dict[str, Known] = {}
-        self.machine = Machine(known, self._persistent)
+        self.machine = Machine(known, self._persistent, self.budget)
         known |= plain(self.machine.charge, self.machine.call) | self._known()
 
     def bind(self, place: Callable[[Storage], torch.UntypedStorage]) -> None:

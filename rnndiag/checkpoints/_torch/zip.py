@@ -6,6 +6,8 @@ import io
 import mmap
 import struct
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -40,7 +42,7 @@ class TorchArchive:
         # One map for all: each holds a file descriptor, and there may be thousands of storages.
         self._content = memoryview(mapped(path)) if part is None else part
         try:
-            with zipfile.ZipFile(path if part is None else Window(part)) as archive:
+            with _opened(path, part) as archive:
                 self._members = {info.filename: info for info in archive.infolist()}
                 _check(path, archive, len(self._content))
         except BROKEN_ZIP as error:
@@ -67,7 +69,7 @@ class TorchArchive:
         size = 0 if info is None else info.file_size
         if info is None or size > most:
             raise BrokenPickle(f"{record} has {size} bytes")
-        memory.check(2 * size, record)
+        memory.check(2 * size, f"reading its {record}")
         content, start = self._located(info)
         return bytes(content[start : start + size])
 
@@ -100,8 +102,23 @@ class TorchArchive:
         return self._content, info.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
 
 
+@contextmanager
+def _opened(path: Path, part: memoryview | None) -> Iterator[zipfile.ZipFile]:
+    if part is None:
+        with zip_members.opened(path) as archive:
+            yield archive
+        return
+    window = Window(part)
+    with zipfile.ZipFile(window) as archive:
+        window.listing = False
+        yield archive
+
+
 class Window(io.RawIOBase):
     """Mapped memory as a file that can be read, which `zipfile` asks for."""
+
+    listing = True
+    """Whether the list of members is what is read."""
 
     def __init__(self, content: memoryview) -> None:
         super().__init__()
@@ -132,6 +149,8 @@ class Window(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Copy the next bytes into `buffer`; how many there were."""
         found = self._content[self._place : self._place + len(buffer)]
+        if self.listing:
+            zip_members.check_list(len(found))
         buffer[: len(found)] = found
         self._place += len(found)
         return len(found)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from rnndiag.figures._style import CYCLE, GRAY, YELLOW, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
-from rnndiag.measurements._gates import is_candidate
+from rnndiag.measurements._gates import KEEPING, is_candidate
 from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.gate_activity import HIGH, LOW, STUCK_SHARE, GateActivity
 from rnndiag.records import Array
@@ -41,10 +41,11 @@ def _picture(layer: Layer, activity: GateActivity) -> Picture:
         squeeze=False,
     )
     for own, gate, color in zip(axes.flat, gates, CYCLE, strict=False):
-        _gate(own, gate, *_shares(layer, gate), color)
+        _gate(own, gate, _shares(layer, gate), _faults(layer, gate), color)
     for unused in axes.flat[len(gates) :]:
         unused.set_axis_off()
-    for own in axes[-1]:
+    # The last of each column: below one of three gates there is none.
+    for own in list(axes.flat)[: len(gates)][-2:]:
         own.set_xlabel("share of steps near the high end")
         own.xaxis.set_tick_params(labelbottom=True)
     for own in axes[:, 0]:
@@ -66,35 +67,58 @@ def _shares(layer: Layer, gate: str) -> tuple[Array, Array]:
     return (values < low).mean(axis=0), (values > HIGH).mean(axis=0)
 
 
-def _gate(axes: Axes, gate: str, left: Array, right: Array, color: str) -> None:
+def _faults(layer: Layer, gate: str) -> tuple[bool, bool]:
+    """Whether standing at the low and at the high end all the time is a fault."""
+    has_ends = layer.run.bounded or not is_candidate(gate)
+    return has_ends, has_ends and gate not in KEEPING
+
+
+def _gate(
+    axes: Axes, gate: str, shares: tuple[Array, Array], faults: tuple[bool, bool], color: str
+) -> None:
     low = -HIGH if is_candidate(gate) else LOW
+    left, right = shares
     axes.fill_between([0, 1], [1, 0], [1, 1], color="#f4f4f2", lw=0)
-    axes.axhspan(STUCK_SHARE, 1.03, color=YELLOW, alpha=0.5, lw=0)
-    axes.axvspan(STUCK_SHARE, 1.03, color=YELLOW, alpha=0.5, lw=0)
+    if faults[0]:
+        axes.axhspan(STUCK_SHARE, 1.03, color=YELLOW, alpha=0.5, lw=0)
+    if faults[1]:
+        axes.axvspan(STUCK_SHARE, 1.03, color=YELLOW, alpha=0.5, lw=0)
     axes.plot([0, 1], [1, 0], color=GRAY, lw=1)
     every = -(-len(left) // _MOST_POINTS)
     axes.plot(right[::every], left[::every], "o", ms=4, alpha=0.5, color=color, mew=0)
-    stuck = int((left >= STUCK_SHARE).sum()), int((right >= STUCK_SHARE).sum())
-    axes.set_title(f"{gate}: {stuck[0]} low, {stuck[1]} high of {len(left)}")
+    axes.set_title(f"{gate}: {_stuck_told(shares, faults)}")
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     axes.text(0.98, 0.86, f"< {low:g} / > {HIGH:g}", ha="right", color=GRAY, fontsize=9)
     axes.set_xticks(np.linspace(0, 1, 5))
 
 
+def _stuck_told(shares: tuple[Array, Array], faults: tuple[bool, bool]) -> str:
+    """``1 low, 3 high of 5``, of the ends at which a unit can be stuck."""
+    if not any(faults):
+        return "unbounded"
+    counts = (int((own >= STUCK_SHARE).sum()) for own in shares)
+    named = zip(counts, ("low", "high"), faults, strict=True)
+    told = ", ".join(f"{count} {end}" for count, end, fault in named if fault)
+    return f"{told} of {len(shares[0])}"
+
+
 def _caption(layer: Layer) -> str:
+    kept = [gate for gate in layer.run.gate_values if gate in KEEPING]
+    keep = f" The {kept[0]} gate may be open all the time: that keeps the state." if kept else ""
     units = len(next(iter(layer.run.gate_values.values())).T)
     some = " Of more than 2000 units every few are shown." if units > _MOST_POINTS else ""
     return (
         "A point is a unit: how often over samples and steps its gate is near its high end "
         "(across) and near its low end (up); the ends are written in the corner. A unit at the "
         "origin is never saturated, one on the gray line always. In the yellow bands, "
-        f"{STUCK_SHARE:.0%} of steps or more, it is stuck (after Karpathy et al. 2015).{some}"
+        f"{STUCK_SHARE:.0%} of steps or more, it is stuck (after Karpathy et al. 2015).{keep}{some}"
     )
 
 
 def _alt(layer: Layer, activity: GateActivity) -> str:
     told = (
-        f"{name} {percent(gate.left_stuck_share)} low, {percent(gate.right_stuck_share)} high"
+        f"{name} {percent(gate.left_stuck_share)} low"
+        + ("" if name in KEEPING else f", {percent(gate.right_stuck_share)} high")
         for name, gate in activity.items()
     )
     units = counted(layer.run.hidden_size, "unit")

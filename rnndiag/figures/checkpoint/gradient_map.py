@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from rnndiag.figures._maps import binned, shown_units
+from rnndiag.figures._maps import binned, shown_units, symlog_ticks, unit_axis
 from rnndiag.figures._style import SIGNED, legend_bar, sheet
 from rnndiag.figures._timelines import time_label
 from rnndiag.figures.base import Layer, Picture, Subject
@@ -17,8 +20,9 @@ from rnndiag.wording import counted
 
 PLACE = 20
 TITLE = "Gradient of each unit"
-_DECADES = 4.0
-"""Powers of ten below the largest value that the colors tell apart; what is less is white."""
+_DECADES, _MOST_DECADES = 4, 8
+"""Powers of ten below the largest value that the colors tell apart; what is less is white. More
+are told apart where a direct term that is far below the total would not be seen."""
 
 
 def draw(subject: Subject) -> Iterator[Picture]:
@@ -40,50 +44,88 @@ def _picture(layer: Layer, sample: int) -> Picture:
     total, direct = layer.run.dL_dh[sample].T, layer.run.direct[sample].T
     units = shown_units(np.abs(total).sum(axis=1))
     largest = float(np.abs(total).max())
-    figure = _drawn(layer, (total[units], direct[units]), largest)
+    decades = _decades(largest, direct)
+    figure = _drawn(layer, units, (total[units], direct[units]), decades)
     return Picture(
         name="gradient_map",
         title=TITLE,
-        caption=_caption(layer, sample, len(units)),
-        alt=_alt(layer, total, direct),
+        caption=f"{_caption(layer, sample, len(units), decades)}{_hidden(largest, direct, decades)}"
+        f"{layer.input_told}",
+        alt=_alt(total, direct, decades),
         figure=figure,
         layer=layer.report,
     )
 
 
-def _drawn(layer: Layer, maps: tuple[Array, Array], largest: float) -> Figure:
+def _decades(largest: float, direct: Array) -> int:
+    """As many powers of ten as the direct term needs to be seen, within limits."""
+    own = float(np.abs(direct).max())
+    if own == 0 or not math.isfinite(own):
+        return _DECADES
+    needed = math.ceil(math.log10(largest) - math.log10(own)) + 1
+    return max(_DECADES, min(needed, _MOST_DECADES))
+
+
+def _drawn(layer: Layer, units: Array, maps: tuple[Array, Array], decades: int) -> Figure:
     figure: Figure
+    largest = float(np.abs(maps[0]).max())
     figure, axes = sheet(f"{TITLE}: {layer.title}", 2, 1, height=5.6, sharex=True, sharey=True)
-    norm = SymLogNorm(linthresh=largest * 10**-_DECADES, vmin=-largest, vmax=largest)
+    norm = SymLogNorm(linthresh=largest * 10.0**-decades, vmin=-largest, vmax=largest)
     titles = ("total: through every later step", "direct term: a gradient of the output alone")
     for own, values, title in zip(axes, maps, titles, strict=True):
         extent = (-0.5, values.shape[1] - 0.5, len(values) - 0.5, -0.5)
         image = own.imshow(binned(values), aspect="auto", cmap=SIGNED, norm=norm, extent=extent)
         own.set_title(title)
-        own.set_ylabel("units by size")
+        _rows(own, layer, units)
         own.grid(visible=False)
     axes[-1].set_xlabel(time_label(layer))
-    legend_bar(figure, image, axes, "dL/dh")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    legend_bar(figure, image, axes, "dL/dh", ticks=symlog_ticks(largest, decades))
     return figure
 
 
-def _caption(layer: Layer, sample: int, shown: int) -> str:
-    units = layer.run.hidden_size
-    which = f"the {shown} of {units} units" if shown < units else f"all {counted(units, 'unit')}"
+def _rows(axes: Axes, layer: Layer, units: Array) -> None:
+    ranked = "sum of |dL/dh|"
+    if layer.run.positions == 1:
+        unit_axis(axes, units, ranked)
+        return
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    axes.set_ylabel("position × filter, ranked")
+
+
+def _caption(layer: Layer, sample: int, shown: int, decades: int) -> str:
     source = "the loss" if layer.run.loss_log_norm is not None else "the pulse"
     return (
-        f"dL/dh of {source} in sample {sample}, {which} with the largest sums first. Both maps "
-        f"share one symmetric logarithmic scale over {_DECADES:.0f} powers of ten. Where the "
-        "lower one is white and the upper is not, the gradient comes through the recurrence."
+        f"dL/dh of {source} in sample {sample}, {_which(layer, shown)} with the largest sums of "
+        f"|dL/dh| first. Both maps share one symmetric logarithmic scale over {decades} powers of "
+        "ten. Where the lower one is white and the upper is not, the gradient comes through the "
+        "recurrence."
     )
 
 
-def _alt(layer: Layer, total: Array, direct: Array) -> str:
+def _which(layer: Layer, shown: int) -> str:
+    """What the rows are, and how many of them are shown."""
+    units, places = layer.run.hidden_size, layer.run.positions
+    rows = units * places
+    kind = "unit" if places == 1 else "row"
+    which = f"the {shown} of {rows} {kind}s" if shown < rows else f"all {counted(rows, kind)}"
+    if places == 1:
+        return which
+    return f"{which} ({counted(units, 'filter')} at each of {places} positions)"
+
+
+def _hidden(largest: float, direct: Array, decades: int) -> str:
+    """A sentence where nothing of a direct term is to be seen, though there is one."""
+    own = float(np.abs(direct).max())
+    return " The direct term is below the scale." if 0 < own < largest * 10.0**-decades else ""
+
+
+def _alt(total: Array, direct: Array, decades: int) -> str:
     steps = total.shape[1]
-    reached = np.abs(total).max(axis=0) > 10**-_DECADES * np.abs(total).max()
+    reached = np.abs(total).max(axis=0) > 10.0**-decades * np.abs(total).max()
     own = np.abs(direct).max(axis=0) > 0
     return (
         f"Two heat maps of units by {counted(steps, 'timestep')}. The total gradient is within "
-        f"{_DECADES:.0f} powers of ten of its largest value at {int(reached.sum())} timesteps, "
+        f"{decades} powers of ten of its largest value at {int(reached.sum())} timesteps, "
         f"the direct term is there at {int(own.sum())}."
     )

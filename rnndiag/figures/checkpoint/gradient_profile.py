@@ -11,7 +11,7 @@ from rnndiag.figures._profiles import DEEPEST, log10_of, scale
 from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, SKY, VERMILION, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements.gradient_span import GradientSpan
-from rnndiag.profiles import steps_back
+from rnndiag.profiles import fitted_steps, steps_back
 from rnndiag.records import Array
 from rnndiag.wording import counted, number
 
@@ -33,11 +33,13 @@ def _picture(layer: Layer, span: GradientSpan, lag: int | None) -> Picture:
     _profile(axes, span)
     _marks(axes, span, lag)
     scale(axes, [span])
+    if layer.made_up:
+        axes.set_title("made-up input", loc="right", fontsize=10, color=GRAY)
     legend(figure, axes)
     return Picture(
         name="gradient_profile",
         title=TITLE,
-        caption=_caption(span),
+        caption=f"{_caption(span, lag)}{layer.input_told}",
         alt=_alt(span),
         figure=figure,
         layer=layer.report,
@@ -83,16 +85,24 @@ def _marks(axes: Axes, span: GradientSpan, lag: int | None) -> None:
     axes.axvline(last, color=VERMILION, ls="--" if span.censored else "-", lw=1.4, label=told)
     if span.half_life is not None and span.half_life < span.timesteps:
         told = f"half-life {number(span.half_life, 1)}, by the slope"
-        ends = np.array([0, span.timesteps - 1])
-        axes.plot(ends, ends / span.half_life * np.log10(0.5), color=BLACK, lw=1, label=told)
+        axes.plot(*_fit(span, span.half_life), color=BLACK, lw=1, label=told)
     if lag is not None:
         axes.axvline(lag, color=PURPLE, ls="-.", lw=1.4, label=f"lag of the task {lag}")
+
+
+def _fit(span: GradientSpan, half_life: float) -> tuple[Array, Array]:
+    """Ends of the fitted line: through the median of what the slope leaves of the fitted steps."""
+    logs = np.array([-np.inf if v is None else v for v in span.log10_profile])
+    k, slope = fitted_steps(logs * np.log(10)), -np.log10(2) / half_life
+    known = k[np.isfinite(logs[k])]
+    ends = known[[0, -1]]
+    return ends, slope * ends + np.median(logs[known] - slope * known)
 
 
 # ---------------------------------------------------------------- what is said
 
 
-def _caption(span: GradientSpan) -> str:
+def _caption(span: GradientSpan, lag: int | None) -> str:
     sent = {
         "output": "what the network's output sends back",
         "isotropic": f"random unit vectors on the last state, because {span.why_isotropic}",
@@ -100,7 +110,21 @@ def _caption(span: GradientSpan) -> str:
     return (
         f"Norm of the total gradient of (h, c), k steps before each sample's last real one; "
         f"it starts as {sent}. The span is one more than the last k at which at least "
-        f"{span.alpha:g} of it is left. A gap is a gradient of exactly 0."
+        f"{span.alpha:g} of it is left{_lag_told(lag)}. A gap is a gradient of exactly 0."
+        f"{_fit_told(span)}"
+    )
+
+
+def _lag_told(lag: int | None) -> str:
+    return "" if lag is None else f"; a lag of {lag} is met by a span above {lag}"
+
+
+def _fit_told(span: GradientSpan) -> str:
+    if span.half_life is None or span.half_life >= span.timesteps:
+        return ""
+    return (
+        " Black: the robust (Theil-Sen) slope over the steps it was fitted to, as high as their "
+        "median."
     )
 
 
@@ -109,5 +133,10 @@ def _alt(span: GradientSpan) -> str:
     end = next((v for v in reversed(span.log10_profile) if v is not None), 0.0)
     return (
         f"Line plot on a log axis. The gradient spans {reach}{counted(span.span, 'timestep')} of "
-        f"{span.timesteps}; {len(span.log10_profile) - 1} steps back 1e{end:.1f} of it is left."
+        f"{span.timesteps}; {len(span.log10_profile) - 1} steps back {_share(end)} of it is left."
     )
+
+
+def _share(log10: float) -> str:
+    """A power of ten as a plain number, 0.13 or 1.3e-09, be it too small for a float."""
+    return f"{10.0**log10:.2g}" if log10 > -300 else "less than 1e-300"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -124,7 +125,7 @@ def _caption(history: History, log: bool) -> str:
     scale = " on a log axis" if log else ""
     told = _READING if any(loss is not None for loss in history.validation) else _NO_VALIDATION
     broken = " A cross stands where the training loss was no number." if history.not_finite else ""
-    return f"Losses over the training run{scale}, from {history.source}. {told}{broken}"
+    return f"Losses over the training run{scale}, from {Path(history.source).name}. {told}{broken}"
 
 
 _READING = (

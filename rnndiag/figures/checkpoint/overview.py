@@ -99,7 +99,8 @@ def _reach(axes: Axes, layers: Sequence[Layer], lag: int | None) -> None:
         axes.axvline(lag, color=PURPLE, ls="-.", lw=1.4)
         axes.text(lag, -0.55, f"lag {lag} ", color=PURPLE, ha="right", va="bottom", fontsize=9)
     axes.set_title("how far the gradient reaches", pad=14)
-    axes.set_xlabel("timesteps back")
+    made_up = any(layer.made_up for layer in layers)
+    axes.set_xlabel(f"timesteps back{', made-up input' if made_up else ''}")
     axes.set_yticks(
         range(len(layers) + 1), [*(title(layer.report, 16) for layer in layers), _NETWORK]
     )
@@ -147,10 +148,12 @@ def _worst_of(subject: Subject, layer: Layer | None, digit: str) -> str:
 def _caption(subject: Subject, layers: Sequence[Layer]) -> str:
     left = len(subject.layers) - len(layers)
     more = f" {left} more layers with fewer findings are left out." if left else ""
+    # The whole network may have data, and a layer that was cut out of it noise.
+    made_up = next((layer.input_told for layer in layers if layer.made_up), "")
     return (
         "Left, the span of each layer's gradient; the light bar is as long as the probe. Right, "
         "the worst finding of each family of rules: !! error, ! warning, i note, ✓ passed, "
-        f"– nothing to go by.{more}"
+        f"– nothing to go by.{more}{made_up}"
     )
 
 

@@ -69,8 +69,8 @@ def _caption(budget: PreactivationBudget, gates: Sequence[str]) -> str:
     counted = ""
     if len(budget.gates) < len(gates):
         counted = (
-            f" The table's budget counts {', '.join(budget.gates)}: biases of the others are "
-            "set by initialisation."
+            f" As one number for the layer only {', '.join(budget.gates)} count: biases of the "
+            "others are set by initialisation."
         )
     return (
         "Root mean squares of the three summands of each gate's pre-activation over the probe's "

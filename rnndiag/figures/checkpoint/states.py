@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from rnndiag.figures._maps import binned, shown_units
+from rnndiag.figures._maps import binned, shown_units, unit_axis
 from rnndiag.figures._style import BLACK, GRAY, SIGNED, hide_inner, legend_bar, sheet
 from rnndiag.figures._timelines import (
     mean_sizes,
@@ -40,6 +40,8 @@ class _Shown:
     """What is drawn of each sample."""
 
     samples: list[int]
+    units: Array
+    """Their indices, in the order of the rows."""
     states: Array
     """(samples, units, T), the most active unit first; 0 at masked steps."""
     masked: Array
@@ -66,9 +68,9 @@ def _finite_sizes(values: Array) -> Array:
 
 
 def draw(subject: Subject) -> Iterator[Picture]:
-    """One picture for each layer and direction that saw an unmasked step."""
+    """One picture for each layer and direction with a finite state to show."""
     for layer in subject.layers:
-        if layer.run.mask.any():
+        if np.isfinite(layer.run.h[layer.run.mask]).any():
             yield _picture(layer, _shown(layer))
 
 
@@ -76,11 +78,13 @@ def _shown(layer: Layer) -> _Shown:
     run = layer.run
     samples = shown_samples(run, _MOST_SAMPLES)
     sizes = mean_sizes(run)
-    columns = shown_columns(run)[shown_units(sizes, len(sizes))]
+    units = shown_units(sizes, len(sizes))
+    columns = shown_columns(run)[units]
     mask, real = run.mask[samples], run.real[samples]
     states = run.h[samples][..., columns].astype(np.float64)
     return _Shown(
         samples=samples,
+        units=units,
         states=np.where(mask[..., None], states, 0.0).transpose(0, 2, 1),
         masked=~mask,
         padded=mask & ~real,
@@ -122,7 +126,7 @@ def _drawn(layer: Layer, shown: _Shown) -> Figure:
     axes[0, 1].set_title("each row on its own scale")
     for own, sample in zip(axes[:, 0], shown.samples, strict=True):
         own.set_title(f"sample {sample}")
-        own.set_ylabel("units, sorted")
+        unit_axis(own, shown.units, "mean |h|")
     hide_inner(axes[:-1].flat, "x")
     hide_inner(axes[:, 1], "y")
     for own in axes[-1]:
@@ -140,7 +144,6 @@ def _map(axes: Axes, values: Array, norm: Normalize) -> Any:
     image = axes.imshow(masked, aspect="auto", cmap=colors, norm=norm, extent=extent)
     axes.grid(visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     return image
 
 
@@ -188,7 +191,7 @@ def _caption(layer: Layer, shown: _Shown) -> str:
         f"Left: h on one scale for all samples, ±{number(shown.largest or 1.0, 3)}. Right: each "
         "row, a unit in one sample, over its own largest |h|, so that quiet units show, too. "
         f"{counted(units, 'unit').capitalize()} stand in one order everywhere, the largest mean "
-        f"|h| over the probe on top.{shared}{place_told(layer.run)}"
+        f"|h| over the probe on top.{shared}{place_told(layer.run)}{layer.input_told}"
     )
 
 

@@ -12,7 +12,8 @@ from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rnndiag.figures._maps import shown_units
-from rnndiag.figures._style import CYCLE, hide_inner, legend, sheet
+from rnndiag.figures._samples import sample_legend, sample_lines
+from rnndiag.figures._style import hide_inner, sheet
 from rnndiag.figures._timelines import (
     has_padding,
     mean_sizes,
@@ -100,7 +101,7 @@ def _picture(layer: Layer, shown: _Shown) -> Picture:
     return Picture(
         name="units_over_time",
         title=TITLE,
-        caption=_caption(layer, shown),
+        caption=f"{_caption(layer, shown)}{layer.input_told}",
         alt=_alt(shown),
         figure=_drawn(layer, shown),
         layer=layer.report,
@@ -114,13 +115,13 @@ _TOP, _BOTTOM, _ROW, _SIDE = 0.4, 0.95, 1.15, 0.85
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
 
-def _arrange(figure: Figure, rows: int) -> None:
+def _arrange(figure: Figure, rows: int, columns: int) -> None:
     """Place the axes by hand: asking twelve for the room they need takes longer than the rest."""
     width, height = figure.get_size_inches()
     figure.set_layout_engine(
         PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=False)
     )
-    column = (width - 2 * _SIDE - 0.1) / 2
+    column = (width - columns * _SIDE - 0.1) / columns
     figure.subplots_adjust(
         left=_SIDE / width,
         right=1 - 0.1 / width,
@@ -132,37 +133,54 @@ def _arrange(figure: Figure, rows: int) -> None:
 
 
 def _drawn(layer: Layer, shown: _Shown) -> Figure:
-    rows = len(shown.units)
+    rows, sides = len(shown.units), _sides(shown)
     figure: Figure
     figure, axes = sheet(
         f"{TITLE}: {layer.title}",
         rows,
-        2,
+        len(sides),
         height=_TOP + _BOTTOM + _ROW * rows,
         sharex=True,
         sharey="col",
         squeeze=False,
     )
-    _arrange(figure, rows)
+    _arrange(figure, rows, len(sides))
+    for column, (label, values) in zip(axes.T, sides.items(), strict=True):
+        for row, own in enumerate(column):
+            sample_lines(own, values[..., row], shown.real, shown.samples)
+            own.set_ylabel(label, fontsize=11 if label == "h" else 9)
     ranks = _ranks(rows, len(shown.sizes))
-    for row, (pair, unit, rank) in enumerate(zip(axes, shown.units, ranks, strict=True)):
-        _lines(pair[0], shown.states[..., row], shown)
-        _lines(pair[1], shown.gradients[..., row], shown)
-        pair[0].set_title(f"{rank}: unit {unit}, mean |h| {number(shown.sizes[unit], 3)}")
-        pair[0].set_ylabel("h")
-        pair[1].set_ylabel("dL/dh")
-    axes[0, 1].set_title(f"over the largest, {shown.largest:.3g}")
-    _gradient_scale(axes[0, 1], shown)
-    axes[0, 0].yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
-    axes[0, 0].yaxis.set_major_formatter(_PLAIN)
-    axes[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    # Masked steps at either end count as time, too.
-    axes[0, 0].set_xlim(-0.5, shown.states.shape[1] - 0.5)
+    for own, unit, rank in zip(axes[:, 0], shown.units, ranks, strict=True):
+        own.set_title(f"{rank}: unit {unit}, {_size_told(shown.sizes[unit])}")
+    if len(sides) > 1:
+        axes[0, 1].set_title(f"the largest is {shown.largest:.3g}")
+        _gradient_scale(axes[0, 1], shown)
+    _state_scale(axes[0, 0], shown)
     hide_inner(axes[:-1].flat, "x")
     for own in axes[-1]:
         own.set_xlabel(time_label(layer))
-    legend(figure, axes[0, 0])
+    sample_legend(figure, axes[0, 0])
     return figure
+
+
+def _sides(shown: _Shown) -> dict[str, Array]:
+    """What the columns show; gradients of which none is finite have no column."""
+    sides = {"h": shown.states}
+    if np.isfinite(shown.gradients).any():
+        sides["dL/dh / largest"] = shown.gradients
+    return sides
+
+
+def _state_scale(axes: Axes, shown: _Shown) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(_PLAIN)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    # Masked steps at either end count as time, too.
+    axes.set_xlim(-0.5, shown.states.shape[1] - 0.5)
+
+
+def _size_told(size: float) -> str:
+    return f"mean |h| {number(size, 3)}" if np.isfinite(size) else "not finite"
 
 
 def _ranks(shown: int, units: int) -> list[str]:
@@ -171,33 +189,16 @@ def _ranks(shown: int, units: int) -> list[str]:
     return [f"{rank + 1} of {units}" for rank in own]
 
 
-def _lines(axes: Axes, values: Array, shown: _Shown) -> None:
-    """One line a sample, (samples, T); pale where the sample is padded."""
-    for own, real, sample, color in zip(values, shown.real, shown.samples, CYCLE, strict=False):
-        _line(axes, np.where(real, own, np.nan), color, 0.9, f"sample {sample}")
-        if not real.all():
-            _line(axes, np.where(real, np.nan, own), color, 0.35, "")
-
-
-def _line(axes: Axes, values: Array, color: str, alpha: float, label: str) -> None:
-    there = np.r_[False, np.isfinite(values), False]
-    # A step between two gaps has no neighbor that a line could lead to.
-    alone = there[1:-1] & ~there[:-2] & ~there[2:]
-    axes.plot(
-        values, color=color, alpha=alpha, lw=1.2, marker=".", markevery=alone, label=label or None
-    )
-
-
 def _gradient_scale(axes: Axes, shown: _Shown) -> None:
     axes.set_ylim(-1.2, 1.2)
     if not shown.is_wide:
         axes.set_yticks([-1, 0, 1], ["-1", "0", "1"])
         return
-    axes.set_yscale("symlog", linthresh=10**-_DECADES)
+    # 1.8: the linear part is as wide as two powers of ten, so that ticks stand evenly.
+    axes.set_yscale("symlog", linthresh=10**-_DECADES, linscale=1.8)
     axes.set_ylim(-3, 3)
-    axes.set_yticks([-1, -(10 ** (-_DECADES / 2)), 0, 10 ** (-_DECADES / 2), 1])
+    axes.set_yticks([-1, -0.001, 0, 0.001, 1], ["-1", "-0.001", "0", "0.001", "1"])
     axes.set_yticks([], minor=True)
-    axes.yaxis.set_major_formatter(_PLAIN)
 
 
 # ---------------------------------------------------------------- what is said
@@ -214,6 +215,9 @@ def _caption(layer: Layer, shown: _Shown) -> str:
     source = "the loss" if run.loss_log_norm is not None else "the pulse"
     below = f"{10**-_DECADES:g}"
     scale = f", logarithmic down to {below} of it on either side of 0" if shown.is_wide else ""
+    gradients = f"gradients are over the largest that is drawn{scale}"
+    if len(_sides(shown)) == 1:
+        gradients = "no gradient is finite, and none is drawn"
     padding = (
         " Pale: trailing padding that the network does not mask."
         if has_padding(run, shown.samples)
@@ -221,8 +225,8 @@ def _caption(layer: Layer, shown: _Shown) -> str:
     )
     return (
         f"State h and total gradient of {source} of {which}, by mean |h| over the probe, in "
-        f"{counted(len(shown.samples), 'sample')}. A column shares its axis; gradients are over "
-        f"the largest that is drawn{scale}.{_gaps(shown)}{padding}{place_told(run)}"
+        f"{counted(len(shown.samples), 'sample')}. A column shares its axis; {gradients}."
+        f"{_gaps(shown)}{padding}{place_told(run)}"
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from rnndiag.figures._starts import bias_starts
 from rnndiag.figures._starts import starts as starts_of
 from rnndiag.figures._style import BLACK, PARTS, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
@@ -33,7 +34,9 @@ def _picture(layer: Layer, norms: WeightNorms) -> Picture:
     growth = layer.fact("initial_growth")
     starts = starts_of(norms, growth) if isinstance(growth, InitialGrowth) else {}
     for place, part in enumerate(PARTS):
-        _bars(axes, norms, part, (place - 1) * _WIDTH, starts.get(part))
+        _bars(axes, norms, part, (place - 1) * _WIDTH)
+        if part in starts:
+            _starts(axes, part, (place - 1) * _WIDTH, _by_gate(layer, part, starts[part]))
     axes.set_xticks(range(len(norms.gates)), list(norms.gates))
     axes.set_ylabel("root mean square")
     axes.grid(visible=False, axis="x")
@@ -48,17 +51,29 @@ def _picture(layer: Layer, norms: WeightNorms) -> Picture:
     )
 
 
-def _bars(axes: Axes, norms: WeightNorms, part: str, offset: float, start: float | None) -> None:
+def _bars(axes: Axes, norms: WeightNorms, part: str, offset: float) -> None:
     sizes = [_rms(gate, part) for gate in norms.gates.values()]
     if not any(size is not None for size in sizes):
         return
     places = np.arange(len(sizes)) + offset
     heights = [size or 0.0 for size in sizes]
     axes.bar(places, heights, _WIDTH, color=PARTS[part], label=_NAMES[part])
-    if start is not None:
-        ends = places - _WIDTH / 2, places + _WIDTH / 2
-        label = "at initialisation" if part == "kernel" else ""
-        axes.hlines([start] * len(sizes), *ends, color=BLACK, ls=":", label=label)
+
+
+def _by_gate(layer: Layer, part: str, start: float) -> Sequence[float | None]:
+    """Matrices start alike in all gates, biases do not."""
+    if part == "bias":
+        return bias_starts(layer.run, start)
+    return [start] * len(layer.run.weights.gates)
+
+
+def _starts(axes: Axes, part: str, offset: float, starts: Sequence[float | None]) -> None:
+    """A dotted line over each bar that did not start at 0."""
+    there = [(place + offset, own) for place, own in enumerate(starts) if own is not None]
+    places, heights = np.array(there).T
+    label = "at initialisation" if part == "kernel" else ""
+    ends = places - _WIDTH / 2, places + _WIDTH / 2
+    axes.hlines(heights, *ends, color=BLACK, ls=":", label=label)
 
 
 _NAMES: Mapping[str, str] = {

@@ -50,10 +50,14 @@ def _picture(layer: Layer) -> Picture:
         image = _map(above, matrix, weights.gates, norm)
         above.set_title(f"{name} {' × '.join(map(str, matrix.shape))}")
         _bias(below, bias, weights.gates, norm, summed=name == "kernel")
+        if bias is not None:
+            below.set_title(_bias_told(bias, recurrent=name != "kernel"), fontsize=10, pad=4)
         _gate_names(below, weights.gates, matrix.shape[1])
-    axes[0, 0].set_ylabel("input")
-    axes[0, 1].set_ylabel("unit")
-    axes[1, 0].set_ylabel("bias")
+    window = "window × " if weights.window > 1 else ""
+    axes[0, 0].set_ylabel(f"{window}{'channel' if window else 'input'}")
+    axes[0, 1].set_ylabel(f"{window}{'filter' if window else 'unit'}")
+    if weights.bias is None:
+        axes[1, 0].set_ylabel("bias")
     legend_bar(figure, image, axes, "weight", extend="both" if clipped else "neither")
     return Picture(
         name="weights",
@@ -140,6 +144,13 @@ def _bias(
     axes.set_yticks([])
 
 
+def _bias_told(bias: Array, *, recurrent: bool) -> str:
+    """``bias -5.1 … 5.8``: its colors alone end where those of the matrices do."""
+    name = "recurrent bias" if recurrent else "bias"
+    finite = bias[np.isfinite(bias)].astype(float)
+    return f"{name} {finite.min():.3g} … {finite.max():.3g}" if finite.size else name
+
+
 def _gate_names(axes: Axes, gates: Sequence[str], columns: int) -> None:
     width = columns / len(gates)
     middles = [(k + 0.5) * width - 0.5 for k in range(len(gates))]
@@ -153,7 +164,7 @@ def _gate_names(axes: Axes, gates: Sequence[str], columns: int) -> None:
 def _caption(weights: LayerWeights, end: float, clipped: bool) -> str:
     rows, columns = max(weights.kernel.shape[0], len(weights.recurrent_kernel)), _columns(weights)
     binned_told = (
-        " Neighbors share a pixel, which shows the largest of them."
+        " Neighbors share a pixel, which shows the largest of them: a mean would cancel."
         if rows > _MOST_ROWS or columns > _MOST_COLUMNS
         else ""
     )

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rnndiag.figures._profiles import log10_of, scale
-from rnndiag.figures._style import BLUE, GRAY, VERMILION, legend, sheet
+from rnndiag.figures._style import BLUE, GRAY, PURPLE, VERMILION, legend, sheet
 from rnndiag.figures.base import Picture
 from rnndiag.measurements.gradient_span import GradientSpan
 from rnndiag.records import Comparison, LayerPair, LayerReport
@@ -23,7 +23,7 @@ def draw(comparison: Comparison) -> Iterator[Picture]:
     for pair in comparison.pairs:
         before, after = map(_span_of, (pair.before, pair.after))
         if before is not None and after is not None:
-            yield _picture(pair, before, after)
+            yield _picture(pair, before, after, comparison.lag)
 
 
 def _span_of(layer: LayerReport) -> GradientSpan | None:
@@ -31,12 +31,16 @@ def _span_of(layer: LayerReport) -> GradientSpan | None:
     return fact if isinstance(fact, GradientSpan) else None
 
 
-def _picture(pair: LayerPair, before: GradientSpan, after: GradientSpan) -> Picture:
+def _picture(
+    pair: LayerPair, before: GradientSpan, after: GradientSpan, lag: int | None
+) -> Picture:
     figure, axes = sheet(f"Gradient through time: {title(pair.after)}", height=4.0)
     _profile(axes, before, "before", BLUE, "--")
     _profile(axes, after, "after", VERMILION, "-")
     for alpha in sorted({before.alpha, after.alpha}):
         axes.axhline(np.log10(alpha), color=GRAY, ls=":", label=f"α = {alpha:g}")
+    if lag is not None:
+        axes.axvline(lag, color=PURPLE, ls="-.", lw=1.4, label=f"lag of the task {lag}")
     scale(axes, [before, after])
     legend(figure, axes)
     return Picture(

@@ -18,8 +18,9 @@ class Slot:
     position: int
 
 
-_HARMLESS = ("name", "out_type", "output_type")
-"""Arguments that change no value: names, and which integers places are counted in."""
+_HARMLESS = ("name", "out_type", "output_type", "incompatible_shape_error", "num_split")
+"""Arguments that change no value: names, which integers places are counted in, sizes that
+others tell again."""
 _ARRAYS = ("__numpy__", "__tensor__")
 _BOUNDS = {"start", "stop", "step"}
 
@@ -99,7 +100,10 @@ def tensor(value: Any, like: Tensor | None = None) -> Tensor:
 
 def tensors(value: Any) -> list[Tensor]:
     """The tensors of a list; a list of one may come as the tensor alone."""
-    return list(map(tensor, value)) if isinstance(value, list) else [tensor(value)]
+    if not isinstance(value, list):
+        return [tensor(value)]
+    like = next((item for item in value if isinstance(item, Tensor)), None)
+    return [tensor(item, like) for item in value]
 
 
 def integers(value: Any) -> list[int]:

@@ -29,6 +29,8 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
         "first_told": plain(comparison.first_told),
         "no_longer_told": plain(comparison.no_longer_told),
         "regressions": list(comparison.regressions),
+        "improvements": list(comparison.improvements),
+        "lag": comparison.lag,
         "notes": list(comparison.notes),
         "before": report_data(comparison.before),
         "after": report_data(comparison.after),

@@ -9,8 +9,6 @@ from rnndiag.outputs.reports.markdown import code, escaped
 from rnndiag.records import Comparison, Finding, LayerPair
 from rnndiag.wording import place, title
 
-_OF_NOTE = ("worse", "better", "changed", "unknown")
-
 
 def render(comparison: Comparison, *, width: int, color: bool, verbose: bool) -> str:
     """A table for each layer; `verbose` adds what did not change."""
@@ -18,6 +16,9 @@ def render(comparison: Comparison, *, width: int, color: bool, verbose: bool) ->
     if comparison.regressions:
         worse = (f"- **{escaped(sentence)}**" for sentence in comparison.regressions)
         blocks.append("\n".join(worse))
+    if comparison.improvements:
+        better = (f"- better: {escaped(sentence)}" for sentence in comparison.improvements)
+        blocks.append("\n".join(better))
     for pair in comparison.pairs:
         blocks += _pair(pair, verbose)
     for heading, findings in words.by_fate(comparison):
@@ -35,9 +36,13 @@ def _between(comparison: Comparison) -> str:
 
 def _pair(pair: LayerPair, verbose: bool) -> Iterator[str]:
     yield f"### {code(title(pair.after))}"
-    shown = [own for own in pair.changes if verbose or own.verdict in _OF_NOTE]
-    if not shown:
+    shown = [own for own in pair.changes if verbose or own.verdict in words.OF_NOTE]
+    lacking = words.missing(pair)
+    if lacking:
+        yield "\n".join(f"- {escaped(sentence)}" for sentence in lacking)
+    if not shown and not lacking:
         yield "Nothing changed by more than its tolerance."
+    if not shown:
         return
     rows = ["| | before | after | |", "|---|---|---|---|"]
     for own in shown:

@@ -54,11 +54,14 @@ def _print_pair(console: Console, pair: LayerPair, verbose: bool) -> None:
     names = title(pair.before), title(pair.after)
     heading = names[0] if names[0] == names[1] else f"{names[0]}, now {names[1]}"
     console.print(Text(f"{heading}  {pair.after.kind} {pair.after.hidden_size}", style="bold"))
-    shown = [own for own in pair.changes if verbose or own.verdict != "same"]
+    shown = [own for own in pair.changes if verbose or own.verdict in words.OF_NOTE]
+    lacking = words.missing(pair)
     if shown:
         console.print(_table(shown))
-    else:
+    elif not lacking:
         console.print("nothing changed by more than its tolerance")
+    for sentence in lacking:
+        console.print(bullet(sentence, "yellow"))
     console.print()
 
 
@@ -116,3 +119,5 @@ def _print_verdict(console: Console, comparison: Comparison) -> None:
     console.print(Text(words.verdict(comparison), style))
     for sentence in worse:
         console.print(bullet(sentence, "red"))
+    for sentence in comparison.improvements:
+        console.print(bullet(f"better: {sentence}", "green"))

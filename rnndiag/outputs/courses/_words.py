@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from rnndiag.outputs.comparisons._words import told as told_change
 from rnndiag.records import (
     SEVERITIES,
     Course,
@@ -20,7 +21,7 @@ from rnndiag.records import (
     Part,
     Said,
 )
-from rnndiag.wording import NOTHING, counted, number, percent, place
+from rnndiag.wording import NOTHING, counted, number, percent, place, title
 
 Values: TypeAlias = tuple[float | None, ...]
 _GAPS_SHOWN = 5
@@ -150,12 +151,28 @@ def rate(course: Course, growth: Growth) -> str:
 
 
 def extent(course: Course) -> str:
-    """``12 checkpoints, epoch 1 to 12``."""
+    """``12 checkpoints, epoch 1 to 12``, and how many gaps."""
     count = counted(len(course.points), "checkpoint")
     first, last = moment(course, 0), moment(course, len(course.points) - 1)
     if course.axis != "checkpoint":
         last = last.removeprefix(f"{course.axis} ")
-    return f"{count}, {first} to {last}"
+    gaps = f", {counted(len(course.gaps), 'gap')}" if course.gaps else ""
+    return f"{count}, {first} to {last}{gaps}"
+
+
+def regressions(course: Course) -> Iterator[str]:
+    """``lstm →: span fell from 16 to 6 timesteps between epoch 1 and 3``, one for each."""
+    for own in course.regressions:
+        change = own.change
+        assert change.before is not None
+        assert change.after is not None
+        verb = "fell" if change.after < change.before else "rose"
+        ends = [moment(course, k) for k in (own.first, own.last)]
+        if course.axis != "checkpoint":
+            ends[1] = ends[1].removeprefix(f"{course.axis} ")
+        values = told_change(change).replace(" → ", " to ")
+        what = f"{title(own.layer)}: {change.label} {verb} from {values}"
+        yield f"{what} between {' and '.join(ends)}"
 
 
 def folder(course: Course) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rnndiag import __version__
 from rnndiag.outputs.reports.json import plain, report_data
-from rnndiag.records import Course, Lasting, LayerCourse
+from rnndiag.records import Course, Lasting, LayerCourse, Regression
 
 
 def render(course: Course, *, width: int, color: bool, verbose: bool) -> str:
@@ -27,6 +27,7 @@ def as_data(course: Course) -> dict[str, Any]:
         "checkpoints": plain(course.points),
         "layers": [_layer(layer) for layer in course.layers],
         "findings": [_lasting(course, own) for own in course.findings],
+        "regressions": [_regression(own) for own in course.regressions],
         "gaps": plain(course.gaps),
         "notes": list(course.notes),
         "last": report_data(course.report),
@@ -46,6 +47,21 @@ def _layer(own: LayerCourse) -> dict[str, Any]:
             part: plain({**vars(growth), "factor": growth.factor})
             for part, growth in own.growth.items()
         },
+    }
+
+
+def _regression(own: Regression) -> dict[str, Any]:
+    """A quantity that got worse, and the two checkpoints between which it did."""
+    layer = own.layer
+    return {
+        "layer": layer.id,
+        "direction": layer.direction,
+        "call": layer.call,
+        "name": own.change.name,
+        "before": plain(own.change.before),
+        "after": plain(own.change.after),
+        "first": own.first,
+        "last": own.last,
     }
 
 

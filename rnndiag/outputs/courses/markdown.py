@@ -21,6 +21,9 @@ def render(course: Course, *, width: int, color: bool, verbose: bool) -> str:
         blocks.append("\n".join(_findings(course, shown)))
     if len(shown) < len(course.findings):
         blocks.append(f"{counted(len(course.findings) - len(shown), 'more note')}.")
+    worse = [f"- {escaped(sentence)}" for sentence in words.regressions(course)]
+    if worse:
+        blocks.append("\n".join(worse))
     for layer in course.layers:
         blocks += _layer(course, layer)
     remarks = [*words.left_out(course.gaps), *course.notes]

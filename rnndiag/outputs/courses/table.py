@@ -25,8 +25,7 @@ def render(course: Course, *, width: int, color: bool, verbose: bool) -> str:
 
 def _print(console: Console, course: Course, verbose: bool) -> None:
     console.print(Text(words.folder(course), style="bold"))
-    gaps = f", {counted(len(course.gaps), 'gap')}" if course.gaps else ""
-    console.print(f"{words.extent(course)}{gaps}")
+    console.print(words.extent(course))
     console.print()
     for layer in course.layers:
         _print_layer(console, course, layer)
@@ -73,6 +72,8 @@ def _print_findings(console: Console, course: Course, verbose: bool) -> None:
         where = ", ".join(filter(None, (place(own.finding) or "network", since)))
         text = f"{words.told(own.finding)}, {where}: {own.finding.message}"
         console.print(bullet(text, _SEVERITIES[own.finding.severity]))
+    for sentence in words.regressions(course):
+        console.print(bullet(sentence, "red"))
     rest = len(course.findings) - len(shown)
     if rest:
         console.print(bullet(f"{counted(rest, 'more note')}: -v"))

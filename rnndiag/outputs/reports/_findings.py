@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._grid import bullet, grid, grouped
+from rnndiag.outputs._judged import alike
 from rnndiag.outputs.reports._head import print_coverage
 from rnndiag.records import SEVERITIES, Finding, Judgement, NotJudged, Report
 from rnndiag.wording import counted, place
@@ -43,23 +44,15 @@ def _table(findings: tuple[Finding, ...]) -> Table:
     """A row for each finding; layers of which a rule says the same share one."""
     table = grid("severity", "sure", "rule", "where", "what", texts=5)
     table.columns[2].no_wrap = True
-    alike = grouped((_said(found), place(found)) for found in findings)
-    first = {_said(found): found for found in reversed(findings)}
-    for said, places in alike.items():
-        found = first[said]
+    for found, same in alike(findings):
         severity = Text(found.severity, "dim" if found.known else _STYLES[found.severity])
         what = Text.assemble((found.name, "bold"), f": {found.message}")
         if found.capped:
             what.append(f" ({found.capped})", "dim")
         if found.known:
             what.append(" (known: in the baseline)", "dim")
-        table.add_row(severity, found.confidence, found.rule, _listed(places), what)
+        table.add_row(severity, found.confidence, found.rule, _listed([place(own) for own in same]), what)
     return table
-
-
-def _said(found: Finding) -> tuple[object, ...]:
-    """All that a row shows of a finding, but for where it is."""
-    return found.rule, found.severity, found.confidence, found.message, found.capped, found.known
 
 
 def _listed(places: list[str]) -> str:

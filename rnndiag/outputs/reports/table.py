@@ -53,7 +53,8 @@ def _print(console: Console, outcome: Outcome, verbose: bool) -> None:
     if len(outcome.reports) > 1 and all(report.judgement for report in outcome.reports):
         print_summary(console, outcome.reports)
     for unread in outcome.unread:
-        console.print(bullet(f"not read: {unread.message}", "red"))
+        hint = f"; {unread.hint}" if unread.hint else ""
+        console.print(bullet(f"not read: {unread.message}{hint}", "red"))
 
 
 def _measured(console: Console, report: Report, verbose: bool) -> None:
