@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = run("report", GRU, *PROBE, *HISTORY, "--arrays", "-o", folder)
     assert result.exit_code == 0, result.stderr
     assert result.stderr == f"rnndiag: {folder / 'index.html'} is written\n"
-    assert result.stdout == ""
+    assert result.stdout == "4 notes\n"
     return folder
 
 
@@ -197,6 +197,20 @@ def test_whatever_breaks_off_the_earlier_report_stands(
     assert sorted(file.name for file in here.iterdir()) == ["a.pt", "report"]
 
 
+# ---------------------------------------------------------------- what is said of it
+
+
+def test_the_worst_is_told_where_it_was_asked_for(here: Path, quick: None) -> None:
+    bad = SAMPLES / "recall_default.pt"
+    probe = ("--probe", SAMPLES / "recall_default.probe.npz", "--lag", 219)
+    result = run("report", bad, *probe, "-o", "page", "--fail-on", "never")
+    first, *lines = result.stdout.splitlines()
+    assert first.startswith("1 warning, ")
+    assert lines[0].startswith("• warning RNN103 memory-shorter-than-lag, rnn →: the gradient")
+    assert lines[-1].endswith("more findings on the page")
+    assert result.stderr == "rnndiag: page/index.html is written\n"
+
+
 # ---------------------------------------------------------------- odd surroundings
 
 
@@ -208,7 +222,7 @@ def test_surroundings_change_nothing_and_say_nothing(here: Path) -> None:
     odd |= {"DISPLAY": "", "PYTHONWARNINGS": "default", "XDG_CACHE_HOME": "/proc/none"}
     given = ("report", "a.pt", *FAST, "-q", "--fail-on", "never", "-o")
     done = process(*given, "odd", cwd=here, **odd)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, "1 note\n")
     assert _own(done) == ""
     text = (here / "odd" / "report.md").read_text(encoding="utf-8")
     assert "could not be drawn" not in text

@@ -226,7 +226,7 @@ def test_losses_are_shown_where_a_history_tells_of_them() -> None:
         source="run.csv", epochs=(1.0, 2.0), train=(1.0, 0.5), validation=(1.0, 0.75), axis="epoch"
     )
     made = course()
-    assert figures.draw(losses, made) == []
+    assert list(figures.draw(losses, made)) == []
     told = replace(made, report=replace(made.report, history=history))
     (picture,) = figures.draw(losses, told)
     assert isinstance(picture, Picture)

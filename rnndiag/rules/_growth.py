@@ -12,10 +12,11 @@ _ENOUGH = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """The Frobenius norm of one matrix at the two ends of a series."""
+    """The Frobenius norm of one matrix at the two ends of a series, and where it was highest."""
 
     first: float
     last: float
+    peak: float
 
     @property
     def factor(self) -> float:
@@ -25,6 +26,11 @@ class Course:
         slope would take for outliers.
         """
         return self.last / self.first
+
+    @property
+    def since_peak(self) -> float:
+        """How many times the highest norm the last one is: 1 or less."""
+        return self.last / self.peak
 
     @property
     def text(self) -> str:
@@ -94,7 +100,7 @@ def courses(layer: LayerReport, series: Series | None) -> Courses | Skipped:
             reason=f"{len(rows)} checkpoints of the series have this layer's norms, and it takes "
             f"{_ENOUGH}: give more with --series"
         )
-    found = [Course(first=one, last=other) for one, other in zip(rows[0], rows[-1], strict=True)]
+    found = [Course(first=own[0], last=own[-1], peak=max(own)) for own in zip(*rows, strict=True)]
     return Courses(
         kernel=found[0],
         recurrent=found[1],

@@ -1,8 +1,9 @@
 """Decay did not keep the weights small: their norm did not fall, or one of them is huge.
 
 What it means
-    A weight decay is known to have been at work, but from the first checkpoint of the series to
-    the last the norm of the matrix grew, or stayed as it was. Or, which takes no series and no
+    A weight decay is known to have been at work, but at the last checkpoint of the series the norm
+    of the matrix is as high as it ever was, or nearly so. A norm that rose while the network
+    learned and has been falling since its peak is no such case. Or, which takes no series and no
     known decay: the largest weight of the layer is above 20, where good published models mostly
     end below 12.
 
@@ -59,7 +60,7 @@ _NAMES = {"kernel": "kernel", "recurrent kernel": "recurrent"}
 class Cuts(Thresholds):
     """How far a norm has to fall, and how large a single weight may be."""
 
-    fall = Cut(0.02, "of the first norm", "own cut: less is no fall to speak of", least=0)
+    fall = Cut(0.02, "of the highest norm", "own cut: less is no fall to speak of", least=0)
     largest = Cut(20, "max|w|", "own cut: .6-12 in good published LSTMs, .6-.85 in GRUs")
 
 
@@ -72,7 +73,7 @@ def check(
     snippets: Snippets,
     cuts: Cuts,
 ) -> Fired | Skipped | None:
-    """‖K‖ or ‖R‖ no lower at the end of the series, although decayed; or a huge weight."""
+    """‖K‖ or ‖R‖ as high as ever at the end of the series, although decayed; or a huge weight."""
     found = _unmoved(layer, series, norms, own, settings, snippets, cuts)
     if isinstance(found, Fired) or norms.max_abs <= cuts.largest:
         return found
@@ -96,7 +97,8 @@ def _unmoved(
     decayed = [matrix for matrix in kernels if matrix.decay]
     if not decayed:
         return _none(kernels)
-    still = [matrix for matrix in decayed if matrix.course.factor > 1 - cuts.fall]
+    # Since the peak: early on weights grow as the network learns, whatever the decay is.
+    still = [matrix for matrix in decayed if matrix.course.since_peak > 1 - cuts.fall]
     if not still:
         return None
     names = [matrix.name for matrix in still]
@@ -109,6 +111,8 @@ def _unmoved(
             "recurrent_decay": kernels[1].decay,
             "kernel_growth": found.kernel.factor,
             "recurrent_growth": found.recurrent.factor,
+            "kernel_since_peak": found.kernel.since_peak,
+            "recurrent_since_peak": found.recurrent.since_peak,
             "checkpoints": found.checkpoints,
         },
         measured=worse("growth", max(matrix.course.factor for matrix in still)),
@@ -172,7 +176,9 @@ def _none(kernels: Sequence[Matrix]) -> Skipped:
 
 
 def _told(matrix: Matrix) -> str:
-    return f"the {matrix.name} went from {matrix.course.text}"
+    course = matrix.course
+    peak = f", {course.since_peak - 1:+.1%} since its highest" if course.last < course.peak else ""
+    return f"the {matrix.name} went from {course.text}{peak}"
 
 
 # ---------------------------------------------------------------- advice

@@ -308,7 +308,7 @@ def pointing(folder: Path, places: Mapping[str, tuple[int, int]]) -> Path:
         )
         for name, (start, end) in places.items()
     }
-    chunks = {name: [((0,), torch.ones(2))] for name in places}
+    chunks: Chunks = {name: [((0,), torch.ones(2))] for name in places}
     return described(folder, chunks, dict.fromkeys(places, (2,)), data)
 
 
@@ -318,9 +318,12 @@ def test_many_entries_at_one_place_are_followed_once(
     folder = pointing(tmp_path / "a", {f"w{k}": (0, 0) for k in range(50)})
     seen: list[Any] = []
     followed = distributed.Folder._followed
-    monkeypatch.setattr(
-        distributed.Folder, "_followed", lambda *own: (seen.append(own), followed(*own))[1]
-    )
+
+    def counting(self: distributed.Folder, chunk: Any) -> Any:
+        seen.append(chunk)
+        return followed(self, chunk)
+
+    monkeypatch.setattr(distributed.Folder, "_followed", counting)
     found = tensors(checkpoints.read(folder))
     assert len(found) == 50
     assert len(seen) == 1

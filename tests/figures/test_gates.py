@@ -30,7 +30,7 @@ def test_a_point_is_a_units_share_at_either_end() -> None:
     points = forget.lines[-1]
     np.testing.assert_array_equal(points.get_xdata(), [0, 0, 1, 1, 1])
     np.testing.assert_array_equal(points.get_ydata(), [1, 0, 0, 0, 0])
-    assert "forget 20 % low, candidate" in picture.alt
+    assert "forget 20 % low; candidate" in picture.alt
 
 
 def test_a_candidate_has_its_own_low_end() -> None:

@@ -36,16 +36,16 @@ def test_the_marks_stand_where_the_measurement_says() -> None:
 
 
 def test_the_fitted_line_lies_on_the_steps_it_was_fitted_to() -> None:
-    # Up by one power of ten in one step, then down by a tenth of one in each.
-    logs = np.r_[0.0, 1 - 0.1 * np.arange(120)][::-1] * np.log(10)
+    # Up by 1.05 powers of ten in one step, then down by a tenth of one in each.
+    logs = np.r_[0.0, 1.05 - 0.1 * np.arange(120)][::-1] * np.log(10)
     run = build(timesteps=121, pulse_log_norm=np.broadcast_to(logs, (2, 4, 121)))
     (picture,) = draw(gradient_profile, subject(run))
     line = lines(picture)["half-life 3.0, by the slope"]
     # The profile is under 1e-8 from step 92 on.
     assert line.get_xdata().tolist() == [0, 91]
-    assert line.get_ydata() == pytest.approx([1.1, 1.1 - 9.1])
+    assert line.get_ydata() == pytest.approx([1.15, 1.15 - 9.1])
     assert "Black: the robust (Theil-Sen) slope" in picture.caption
-    assert "120 steps back 1.3e-11 of it is left" in picture.alt
+    assert "120 steps back 1.4e-11 of it is left" in picture.alt
 
 
 def test_made_up_input_is_told_on_the_picture() -> None:

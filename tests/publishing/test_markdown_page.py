@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import hostile_pages
 import pytest
 from markdown_it import MarkdownIt
@@ -63,3 +65,13 @@ def test_empty_parts_leave_no_empty_lines() -> None:
     shown = Shown(file="a.png", title="A", caption="how", alt="what", size=(1, 1))
     page = Page(title="t", about=(), verdict="v", sections=(Section(title="s", pictures=(shown,)),))
     assert markdown.render(page) == "# t\n\n**v**\n\n## s\n\n![what](a.png)\n\n**A.** how\n"
+
+
+def test_what_is_said_alike_of_several_layers_stands_once() -> None:
+    first = replace(hostile_pages.finding("dull"), layer="lstm")
+    second = replace(first, direction="backward")
+    other = replace(first, layer="gru", message="something else")
+    section = Section(title="Findings", findings=(first, other, second))
+    text = markdown.render(Page(title="t", about=(), verdict="v", sections=(section,)))
+    assert text.count("### ") == 2
+    assert "`lstm/forward, lstm/backward`" in text

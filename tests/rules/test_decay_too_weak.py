@@ -29,10 +29,20 @@ def test_quiet_where_both_fell_by_a_fiftieth_or_more(last: float) -> None:
 
 
 def test_fires_just_short_of_a_fall() -> None:
-    series = checkpoints((8, 9, 7.85), (8, 9, 4))
+    series = checkpoints((7.9, 8, 7.85), (8, 9, 4))
     found = fires(RULE, trained(decayed(1e-4, 1e-4), series=series))
     assert "recurrent" not in found.message
-    assert "(-1.9%)" in found.message
+    assert "(-0.6%), -1.9% since its highest" in found.message
+    assert found.evidence["kernel_growth"] == pytest.approx(7.85 / 7.9)
+    assert found.evidence["kernel_since_peak"] == pytest.approx(7.85 / 8)
+
+
+def test_what_falls_since_its_peak_is_decayed_though_it_ends_higher() -> None:
+    """Weights grow while the network learns, and that says nothing of the decay."""
+    quiet(RULE, trained(decayed(1e-4, 1e-4), series=checkpoints((8, 10, 9), (8, 10, 9))))
+    back = fires(RULE, trained(decayed(1e-4, 1e-4), series=checkpoints((8, 10, 9.9), (8, 10, 9))))
+    assert "the kernel went from 8 to 9.9 (+23.8%), -1.0% since its highest" in back.message
+    assert back.evidence["recurrent_since_peak"] == pytest.approx(0.9)
 
 
 def test_only_what_is_decayed_is_judged() -> None:

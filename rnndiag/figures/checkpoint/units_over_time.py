@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from rnndiag.figures._maps import shown_units
 from rnndiag.figures._samples import sample_legend, sample_lines
-from rnndiag.figures._style import hide_inner, sheet
+from rnndiag.figures._style import hide_inner, plain_numbers, sheet
 from rnndiag.figures._timelines import (
     has_padding,
     mean_sizes,
@@ -33,8 +33,8 @@ _ENDS = 3
 _MOST_SAMPLES = 3
 _LONG = 300
 """Timesteps; in longer sequences several lines would cover each other."""
-_DECADES = 4.0
-"""Powers of ten below the largest gradient that a logarithmic axis tells apart."""
+_LEAST = 1e-4
+"""Share of the largest gradient down to which a logarithmic axis tells gradients apart."""
 _SMALL = 0.03
 """Where half of the gradients are below this share of the largest, a linear axis hides them."""
 
@@ -112,7 +112,6 @@ def _picture(layer: Layer, shown: _Shown) -> Picture:
 
 _TOP, _BOTTOM, _ROW, _SIDE = 0.4, 0.95, 1.15, 0.85
 """Inches above, below and for each row, and beside each column."""
-_PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def _arrange(figure: Figure, rows: int, columns: int) -> None:
@@ -173,7 +172,7 @@ def _sides(shown: _Shown) -> dict[str, Array]:
 
 def _state_scale(axes: Axes, shown: _Shown) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(_PLAIN)
+    plain_numbers(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     # Masked steps at either end count as time, too.
     axes.set_xlim(-0.5, shown.states.shape[1] - 0.5)
@@ -195,7 +194,7 @@ def _gradient_scale(axes: Axes, shown: _Shown) -> None:
         axes.set_yticks([-1, 0, 1], ["-1", "0", "1"])
         return
     # 1.8: the linear part is as wide as two powers of ten, so that ticks stand evenly.
-    axes.set_yscale("symlog", linthresh=10**-_DECADES, linscale=1.8)
+    axes.set_yscale("symlog", linthresh=_LEAST, linscale=1.8)
     axes.set_ylim(-3, 3)
     axes.set_yticks([-1, -0.001, 0, 0.001, 1], ["-1", "-0.001", "0", "0.001", "1"])
     axes.set_yticks([], minor=True)
@@ -213,8 +212,7 @@ def _caption(layer: Layer, shown: _Shown) -> str:
         else f"the {_ENDS} most and the {_ENDS} least active of {len(shown.sizes)} units"
     )
     source = "the loss" if run.loss_log_norm is not None else "the pulse"
-    below = f"{10**-_DECADES:g}"
-    scale = f", logarithmic down to {below} of it on either side of 0" if shown.is_wide else ""
+    scale = f", logarithmic down to {_LEAST:g} of it on either side of 0" if shown.is_wide else ""
     gradients = f"gradients are over the largest that is drawn{scale}"
     if len(_sides(shown)) == 1:
         gradients = "no gradient is finite, and none is drawn"

@@ -51,7 +51,8 @@ def _table(findings: tuple[Finding, ...]) -> Table:
             what.append(f" ({found.capped})", "dim")
         if found.known:
             what.append(" (known: in the baseline)", "dim")
-        table.add_row(severity, found.confidence, found.rule, _listed([place(own) for own in same]), what)
+        places = _listed([place(own) for own in same])
+        table.add_row(severity, found.confidence, found.rule, places, what)
     return table
 
 
