@@ -198,7 +198,9 @@ def test_what_got_worse_is_told_without_a_finding() -> None:
     assert list(words.regressions(made)) == [told]
     for name in ("table", "markdown"):
         assert told in render(name, made).replace("\\", "")
-    (data,) = json.loads(render("json", made))["regressions"]
+    written = json.loads(render("json", made))["regressions"]
+    Draft202012Validator(SCHEMA["properties"]["regressions"]).validate(written)
+    (data,) = written
     assert (data["name"], data["before"], data["after"]) == ("span", 16, 6)
     assert (data["first"], data["last"]) == (0, 2)
     page = pages.page(made, ())

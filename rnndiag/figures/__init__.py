@@ -13,6 +13,7 @@ from typing import Any
 
 from rnndiag import registry
 from rnndiag.figures import _quietly  # noqa: F401  # before anything of matplotlib's
+from rnndiag.figures._palette import save
 from rnndiag.figures._style import styled
 from rnndiag.figures.base import NotDrawn, Picture
 from rnndiag.publishing.base import Shown
@@ -47,7 +48,7 @@ def shown(picture: Picture, folder: Path, file: str) -> Shown | NotDrawn:
     """The picture, saved as a PNG `file` in a folder; raises `OSError` where it cannot be."""
     with styled():
         try:
-            picture.figure.savefig(folder / file, format="png", metadata={"Title": picture.title})
+            save(picture.figure, folder / file, picture.title)
         except OSError:
             raise
         except Exception as error:  # texts and layouts are worked out only now

@@ -221,7 +221,9 @@ def test_fewer_than_two_checkpoints(tmp_path: Path, count: int) -> None:
     (tmp_path / "notes.txt").write_text("nothing to see here")
     for k in range(count):
         save(tmp_path / f"{k}.pt")
-    with pytest.raises(BadOption, match=f"needs 2 checkpoints .* has {count}; 1 file is no .*notes"):
+    with pytest.raises(
+        BadOption, match=f"needs 2 checkpoints .* has {count}; 1 file is no .*notes"
+    ):
         read(tmp_path)
 
 

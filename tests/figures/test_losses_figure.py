@@ -41,6 +41,11 @@ def test_both_losses_the_best_and_the_end() -> None:
     assert "best validation 2.5 at epoch 1" in picture.alt
 
 
+def test_of_the_file_only_its_name_is_told() -> None:
+    (picture,) = pictures(history((2.0, 1.0), source="/home/me/run/log.csv"))
+    assert "from log.csv." in picture.caption
+
+
 def test_losses_over_decades_have_a_log_axis() -> None:
     (wide,) = pictures(history((10.0, 1.0, 0.5)))
     assert wide.figure.axes[0].get_yscale() == "log"
