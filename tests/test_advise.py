@@ -150,7 +150,7 @@ def test_nothing_analysed_is_worse_than_not_read(here: Path) -> None:
     torch.save(torch.nn.Linear(5, 4).state_dict(), here / "linear.pt")
     result = advise("gone.pt", "linear.pt")
     assert result.exit_code == 3
-    assert "gone.pt: no such file" in result.stderr
+    assert "gone.pt: no such file" in result.stdout + result.stderr
 
 
 def test_a_file_that_is_named_twice_is_judged_once(here: Path) -> None:

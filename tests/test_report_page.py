@@ -116,7 +116,7 @@ def test_links_within_the_page_lead_somewhere(browser: Any, pages: dict[str, Pat
     page, _ = opened(browser, pages["sample"], 1400, "light")
     lost = page.evaluate(
         "Array.from(document.querySelectorAll('a'), a => a.getAttribute('href'))"
-        ".filter(h => !document.querySelector(h))"
+        ".filter(h => !h.startsWith('#') || !document.querySelector(h))"
     )
-    assert lost == []
+    assert [href for href in lost if not (pages["sample"].parent / href).is_file()] == []
     page.close()

@@ -40,6 +40,7 @@ def test_every_setting_of_an_optimizer() -> None:
         "weight_decay": 0.02,
         "decoupled_weight_decay": True,
         "clipnorm": 1.5,
+        "ema_momentum": 0.99,
         "use_ema": True,
     }
 
