@@ -278,3 +278,12 @@ def test_a_name_does_not_pair_layers_of_unlike_size() -> None:
     found = comparing.of_reports(before, after)
     pairs = [(pair.before.id, pair.after.id) for pair in found.pairs]
     assert pairs == [("a", "b"), ("b", "c")]
+
+
+def test_a_finding_that_became_more_severe_has_appeared() -> None:
+    calm = judged(layer(measurements={"gradient_span": span(span=3)}))
+    worse = judging.judge(calm, Policy(severity={"RNN101": "error"}))
+    mild = judging.judge(calm, Policy(severity={"RNN101": "note"}))
+    found = comparing.of_reports(mild, worse)
+    assert "RNN101" in {own.rule for own in found.appeared}
+    assert "RNN101" not in {own.rule for own in comparing.of_reports(worse, mild).appeared}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnndiag.records import Finding, LayerPair, LayerReport, NotJudged, Passed, Report
+from rnndiag.records import SEVERITIES, Finding, LayerPair, LayerReport, NotJudged, Passed, Report
 
 Place = tuple[str | None, str | None, int]
 Key = tuple[str, Place]
@@ -29,7 +29,7 @@ def findings(before: Report, after: Report, pairs: Sequence[LayerPair]) -> Found
     renamed = {_key(pair.before): _key(pair.after) for pair in pairs}
     first = {_of(found, renamed): found for found in _findings(before)}
     second = {_of(found, {}): found for found in _findings(after)}
-    new = {key: found for key, found in second.items() if key not in first}
+    new = {key: found for key, found in second.items() if _is_news(found, first.get(key))}
     old = {key: found for key, found in first.items() if key not in second}
     mute = {_of(own, renamed) for own in _unasked(before)}
     told = {_of(own, {}) for own in _answers(after)}
@@ -39,6 +39,13 @@ def findings(before: Report, after: Report, pairs: Sequence[LayerPair]) -> Found
         first_told=_only(new, lambda key: key in mute),
         no_longer_told=_only(old, lambda key: key not in told),
     )
+
+
+def _is_news(found: Finding, earlier: Finding | None) -> bool:
+    """What was not there, or is more severe than it was."""
+    if earlier is None:
+        return True
+    return SEVERITIES.index(found.severity) < SEVERITIES.index(earlier.severity)
 
 
 def _only(found: Mapping[Key, Finding], wanted: Callable[[Key], bool]) -> tuple[Finding, ...]:

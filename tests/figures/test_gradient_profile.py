@@ -109,6 +109,17 @@ def test_what_could_not_be_followed_is_not_drawn() -> None:
     assert draw(gradient_profile, subject(build(timesteps=30, pulse_log_norm=logs))) == []
 
 
+def test_steps_that_only_samples_without_a_gradient_have() -> None:
+    real = np.ones((4, 30), bool)
+    real[2:, 10:] = False
+    logs = np.zeros((2, 4, 30))
+    logs[:, :2] = -np.inf
+    (picture,) = draw(
+        gradient_profile, subject(build(timesteps=30, pulse_log_norm=logs, real=real, mask=real))
+    )
+    assert len(lines(picture)["median sample"].get_ydata()) <= 10
+
+
 def test_dollars_in_a_name_are_no_formula() -> None:
     (picture,) = draw(gradient_profile, subject(build(name="a$b$", id="a$b$")))
     picture.figure.canvas.draw()

@@ -57,6 +57,8 @@ def _profile(axes: Axes, span: GradientSpan) -> None:
 def _band(axes: Axes, layer: Layer) -> None:
     """Median and 10-90 % of the samples' own profiles, each relative to its start."""
     logs = _each(layer)
+    # The longest samples may have no gradient at all, and no other sample is as long.
+    logs = logs[:, np.isfinite(logs).any(axis=0)]
     if len(logs) < 2:
         return
     low, median, high = np.nanpercentile(logs, (10, 50, 90), axis=0)
