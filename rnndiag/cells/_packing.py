@@ -30,7 +30,10 @@ class Unpacked:
     @property
     def bias(self) -> Array | None:
         """The sum of the biases, which is all that most cells need; rounded once."""
-        return np.stack(self.biases).sum(0, dtype=np.float64) if self.biases else None
+        if not self.biases:
+            return None
+        with np.errstate(invalid="ignore"):  # ∞ - ∞ is NaN, and a measurement tells of it
+            return np.stack(self.biases).sum(0, dtype=np.float64)
 
 
 def unpack(spec: LayerSpec, gates: int) -> Unpacked:

@@ -105,7 +105,9 @@ def _stored_axes(shape: object) -> Axes | None:
 def _mask_value(graph: Graph, ref: Ref) -> float | None:
     for spec in _readers(graph, ref, _SAME_SHAPE):
         if spec.kind == "Masking":
-            return float(spec.config.get("mask_value", 0.0))
+            value = spec.config.get("mask_value", 0.0)
+            # What is no number here is told where the layer is rebuilt.
+            return float(value) if isinstance(value, (int, float)) else None
         if spec.kind == "Embedding" and spec.config.get("mask_zero"):
             return 0.0
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +118,29 @@ def test_a_message_is_one_line(tmp_path: Path) -> None:
     result = run("inspect", path)
     assert_refused(result)
     assert "a b\ufffd[2J.pt" in result.stderr
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def test_infinite_biases_of_either_sign(tmp_path: Path) -> None:
+    state = torch.nn.LSTM(2, 3).state_dict()
+    state["bias_ih_l0"][0], state["bias_hh_l0"][0] = torch.inf, -torch.inf
+    torch.save(state, tmp_path / "lstm.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = run("inspect", tmp_path / "lstm.pt", "--timesteps", 3, "--batch", 1)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_a_mask_value_that_is_no_number(tmp_path: Path) -> None:
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "Masking", "config": {
+            "name": "m", "mask_value": [0], "batch_input_shape": [None, 6, 3]}},
+        {"class_name": "LSTM", "config": {"name": "lstm", "units": 4}},
+    ]}}  # fmt: skip
+    shutil.copy(MODEL, tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    result = run("inspect", tmp_path / "model.h5")
+    assert "internal error" not in result.stderr

@@ -160,6 +160,7 @@ class _Runner:
     def _judged(self, arguments: list[str], invoke: Callable[..., Result]) -> tuple[str, str]:
         before, memory = self._sandbox.state(), _forget_peak()
         os.ftruncate(self._noise, 0)
+        self._secret.opened()  # by a mutator, which may write through a link of its own making
         self._watch.start()
         result = invoke(arguments)
         done = self._watch.stop()
