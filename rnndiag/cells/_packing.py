@@ -33,7 +33,8 @@ class Unpacked:
         if not self.biases:
             return None
         with np.errstate(invalid="ignore"):  # ∞ - ∞ is NaN, and a measurement tells of it
-            return np.stack(self.biases).sum(0, dtype=np.float64)
+            total: Array = np.stack(self.biases).sum(0, dtype=np.float64)
+        return total
 
 
 def unpack(spec: LayerSpec, gates: int) -> Unpacked:
