@@ -124,13 +124,13 @@ def advise(paths: Sequence[str], choose: Choose, progress: Progress = silent) ->
 
 
 def diagnose(path: str, case: Case, progress: Progress = silent) -> Diagnosis:
-    """The judged report of one checkpoint, and the run that it rests on.
+    """The judged report of one checkpoint, and the run that it rests on, in full.
 
     Raises `rnndiag.errors.RnndiagError`, for a saved report too: it has no arrays.
     """
     saved_reports.refuse(path)
     job = _job(path, case, None)
-    found = pipeline.inspect(path, case.options, progress)
+    found = pipeline.inspect(path, case.options, progress, in_full=True)
     return replace(found, report=_judged(job, found.report, progress))
 
 

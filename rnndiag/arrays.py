@@ -8,7 +8,8 @@ import numpy as np
 
 from rnndiag.errors import BadOption
 from rnndiag.files import replacing
-from rnndiag.records import Array, LayerRun, ProbeRun
+from rnndiag.records import Array, LayerArrays, ProbeRun
+from rnndiag.wording import address
 
 
 def save(run: ProbeRun, path: Path) -> None:
@@ -32,9 +33,10 @@ def collect(run: ProbeRun) -> dict[str, Array]:
     """
     arrays: dict[str, Array] = {}
     for layer in run.layers:
-        name = layer.id + (f"#{layer.call}" if layer.call else "")
-        for key, value in _of_layer(layer).items():
-            arrays[f"{name}/{layer.direction}/{key}"] = value
+        place = address(layer.id, layer.call, layer.direction)
+        assert layer.arrays is not None
+        own = _of_layer(layer.arrays, layer.mask)
+        arrays.update({f"{place}/{key}": value for key, value in own.items()})
     if len(run.outputs) == 1:
         arrays["output"] = run.outputs[0]
     else:
@@ -42,9 +44,9 @@ def collect(run: ProbeRun) -> dict[str, Array]:
     return arrays
 
 
-def _of_layer(layer: LayerRun) -> dict[str, Array]:
+def _of_layer(layer: LayerArrays, mask: Array) -> dict[str, Array]:
     gates = np.concatenate(list(layer.gate_values.values()), axis=-1)
-    arrays = {"h": layer.h, "gates": gates, "dL_dh": layer.dL_dh, "mask": layer.mask}
+    arrays = {"h": layer.h, "gates": gates, "dL_dh": layer.dL_dh, "mask": mask}
     if layer.c is not None:
         arrays["c"] = layer.c
     if layer.dL_dc is not None:

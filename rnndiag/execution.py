@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rnndiag import images, pulses
+from rnndiag.arriving import Losses
 from rnndiag.cells.base import as_array
 from rnndiag.layers.base import Entry, Recorder, Signal
 from rnndiag.losses import WITHOUT_TARGETS, check_range, loss_value
@@ -20,13 +21,22 @@ from rnndiag.network import Pass, Runnable
 from rnndiag.progress import Progress, silent
 from rnndiag.recording import layer_run
 from rnndiag.records import Array, Options, Probe, ProbeRun, Wiring
-from rnndiag.recurrence import TotalGradients
 
 
-def run(network: Runnable, probe: Probe, options: Options, progress: Progress = silent) -> ProbeRun:
-    """One forward pass; backward passes for the pulses and, where there is one, the loss."""
+def run(
+    network: Runnable,
+    probe: Probe,
+    options: Options,
+    progress: Progress = silent,
+    *,
+    in_full: bool = False,
+) -> ProbeRun:
+    """One forward pass; backward passes for the pulses and, where there is one, the loss.
+
+    `in_full` keeps every state, gate and gradient.
+    """
     with _step_by_step():
-        return _run(network, probe, options, progress)
+        return _run(network, probe, options, progress, in_full)
 
 
 @contextmanager
@@ -50,21 +60,24 @@ def _step_by_step() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def _run(network: Runnable, probe: Probe, options: Options, progress: Progress) -> ProbeRun:
+def _run(
+    network: Runnable, probe: Probe, options: Options, progress: Progress, in_full: bool
+) -> ProbeRun:
     probe = images.affordable(
         probe, network.graph, lambda some: _forward(network, some, options).recorder.entries
     )
     done = _forward(network, probe, options)
     entries = done.recorder.entries
-    real = [_real_steps(entry) for entry in entries]
     behind_known = network.graph.wiring != "isolated"
-    aimed = pulses.aim(done, real, known=behind_known, seed=options.seed)
-    loss, totals = _backpropagate_loss(done, probe, options, network.graph.wiring)
+    aimed = pulses.aim(done, known=behind_known, seed=options.seed)
+    ears = [Losses(in_full=in_full) for _ in entries]
+    loss = _backpropagate_loss(done, probe, options, network.graph.wiring, ears)
     layers = []
-    for k, (entry, steps, pulse) in enumerate(zip(entries, real, aimed, strict=True)):
+    for k, (entry, pulse, ear) in enumerate(zip(entries, aimed, ears, strict=True)):
         progress(f"following the gradient in {entry.spec.name}", 0.3 + 0.6 * k / len(entries))
-        seeds = probe.seeds, options.seed
-        layers.append(layer_run(entry, steps, pulse, totals[k] if totals else None, *seeds))
+        told = None if loss is None else ear
+        seeds = {"seeds": probe.seeds, "seed": options.seed}
+        layers.append(layer_run(entry, pulse, told, in_full=in_full, **seeds))
     isolated = any(entry.isolated for entry in entries)
     return ProbeRun(
         probe=probe,
@@ -108,7 +121,7 @@ def _unfollowed_padding(entries: Sequence[Entry], probe: Probe) -> tuple[str, ..
     """Pooling and strides change the time axis, and nothing tells where padding went."""
     lengths = {padding.shape[1] for padding in probe.paddings if padding is not None}
     bare = [e for e in entries if e.journal.mask is None and e.padding is None]
-    changed = [e.spec.name for e in bare if len(e.journal.run.z) not in lengths]
+    changed = [e.spec.name for e in bare if len(e.journal.run) not in lengths]
     if not lengths or not changed:
         return ()
     return (f"padding is not followed to {', '.join(changed)}: its timesteps are not the probe's",)
@@ -122,15 +135,6 @@ def _signals(probe: Probe, device: torch.device) -> Iterator[Signal]:
         blank = None if padding is None else torch.from_numpy(padding).to(device)
         mask = None if blank is None or not probe.packed else ~blank
         yield Signal(value, mask, padding=blank)
-
-
-def _real_steps(entry: Entry) -> Tensor:
-    """(T, B) bool in processing order: what the network itself skips, else the padding, is out."""
-    if entry.journal.mask is not None:
-        return entry.journal.mask
-    if entry.padding is not None:
-        return ~entry.padding
-    return entry.z.new_ones(entry.z.shape[:2], dtype=torch.bool)
 
 
 def _as_targeted(signal: Signal, target: Array, loss: str) -> Tensor:
@@ -150,9 +154,9 @@ def _as_targeted(signal: Signal, target: Array, loss: str) -> Tensor:
 
 
 def _backpropagate_loss(
-    done: Pass, probe: Probe, options: Options, wiring: Wiring
-) -> tuple[float | None, list[TotalGradients]]:
-    """The loss, and each layer's total gradients of it; nothing where none is asked for."""
+    done: Pass, probe: Probe, options: Options, wiring: Wiring, ears: Sequence[Losses]
+) -> float | None:
+    """The loss, of which each layer's ear hears; None where none is asked for."""
     masks = [signal.mask for signal in done.outputs]
     outputs = _known_outputs(done)
     compared = options.loss not in (None, WITHOUT_TARGETS)
@@ -162,5 +166,6 @@ def _backpropagate_loss(
         check_range(outputs, options.loss)
     loss = loss_value(outputs, probe.targets, options.loss, masks, options.loss_weights)
     if loss is None:
-        return None, []
-    return float(loss.detach()), done.gradients([loss], [torch.ones_like(loss)])
+        return None
+    done.send_back([loss], [torch.ones_like(loss)], ears)
+    return float(loss.detach())

@@ -33,7 +33,7 @@ def affordable(probe: Probe, graph: Graph, run: Try) -> Probe:
         return probe
     with torch.no_grad():
         entries = run(_picked(probe, np.arange(1)))
-    each = sum(state.numel() for entry in entries for state in entry.journal.run.after[:1])
+    each = sum(entry.journal.run.h.numel() for entry in entries)
     # Where none of them could be rebuilt, there is no state.
     most = max(1, _MOST // max(each, 1))
     have = probe.batch * probe.seeds

@@ -9,10 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from rnndiag.journal import Ear
 from rnndiag.layers.base import Recorder, Signal, Unknown
 from rnndiag.layers.model import Model
 from rnndiag.records import Graph, LayerSpec, NotAnalysed, Writer
-from rnndiag.recurrence import TotalGradients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +22,25 @@ class Pass:
     outputs: tuple[Signal, ...]
     recorder: Recorder
 
-    def gradients(
-        self, values: Sequence[Tensor], cotangents: Sequence[Tensor]
-    ) -> list[TotalGradients]:
-        """Each recurrent layer's total gradients of what the cotangents make of the values."""
+    def send_back(
+        self,
+        values: Sequence[Tensor],
+        cotangents: Sequence[Tensor],
+        ears: Sequence[Ear],
+    ) -> None:
+        """Tell each recurrent layer's ear the total gradients of what comes of the values.
+
+        An ear that nothing reaches is told nothing.
+        """
         entries = self.recorder.entries
-        if entries and all(value.requires_grad for value in values):
-            inputs = [z for entry in entries for z in entry.steps or (entry.z,)]
-            torch.autograd.grad(values, inputs, cotangents, retain_graph=True, allow_unused=True)
-        return [entry.journal.take_totals() for entry in entries]
+        if not entries or not all(value.requires_grad for value in values):
+            return
+        for entry, ear in zip(entries, ears, strict=True):
+            entry.journal.listen(ear)
+        triggers = [trigger for entry in entries for trigger in entry.journal.triggers]
+        # Handed cotangents, torch imports sympy to compare shapes: half a second.
+        sent = [(value * own).sum() for value, own in zip(values, cotangents, strict=True)]
+        torch.autograd.grad(torch.stack(sent).sum(), triggers, retain_graph=True, allow_unused=True)
 
 
 class Runnable(Protocol):

@@ -33,17 +33,22 @@ def diagnose(path: str, options: Options) -> Report:
     return inspect(path, options).report
 
 
-def inspect(path: str, options: Options, progress: Progress = silent) -> Diagnosis:
-    """The report and its run; `progress` hears what is being done."""
+def inspect(
+    path: str, options: Options, progress: Progress = silent, *, in_full: bool = False
+) -> Diagnosis:
+    """The report and its run; `progress` hears what is being done.
+
+    `in_full` keeps every state, gate and gradient, for pictures and files.
+    """
     from rnndiag.saved import reports
 
     reports.refuse(path)
     _check_named(options)
     with memory.bounded(options.max_memory, path):
-        return _inspect(path, options, progress)
+        return _inspect(path, options, progress, in_full)
 
 
-def _inspect(path: str, options: Options, progress: Progress) -> Diagnosis:
+def _inspect(path: str, options: Options, progress: Progress, in_full: bool) -> Diagnosis:
     from rnndiag import checkpoints
 
     progress("reading the checkpoint", 0.0)
@@ -61,7 +66,7 @@ def _inspect(path: str, options: Options, progress: Progress) -> Diagnosis:
     batches = probe.make(graph, options)
 
     progress("running the probe", 0.1)
-    run = execution.run(network, batches, options, progress)
+    run = execution.run(network, batches, options, progress, in_full=in_full)
     run = updates.attach(run, checkpoint)
 
     progress("measuring", 0.9)

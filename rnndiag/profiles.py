@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnndiag.records import Array, Skipped
+from rnndiag.slopes import theil_sen
 
 FIT_FLOOR = 1e-8
 """The decay is fitted down to this share of g_0."""
@@ -74,21 +75,29 @@ def steps_back(values: Array, real: Array) -> tuple[Array, Array]:
     return found, has
 
 
-def describe(logs: Array, alpha: float) -> GradientProfile | Skipped:
-    """What follows from ln g_k; skipped where there is no gradient to follow."""
+def reach(logs: Array, alpha: float) -> int | Skipped:
+    """The span by ln g_k, in timesteps; skipped where there is no gradient to follow."""
     if not len(logs):
         return Skipped(reason="no sample has an unmasked timestep")
     if np.isnan(logs).any() or np.isposinf(logs).any():
         return Skipped(reason="the gradient is not finite")
     if np.isneginf(logs[0]):
         return Skipped(reason="the gradient is zero at the last step")
+    return int(np.flatnonzero(logs - logs[0] >= np.log(alpha) - _TIE)[-1]) + 1
+
+
+def describe(logs: Array, alpha: float) -> GradientProfile | Skipped:
+    """What follows from ln g_k; skipped where there is no gradient to follow."""
+    span = reach(logs, alpha)
+    if isinstance(span, Skipped):
+        return span
     relative = logs - logs[0]
-    reached = np.flatnonzero(relative >= np.log(alpha) - _TIE)
-    slope = _slope(relative)
+    k = fitted_steps(relative)
+    slope = theil_sen(k, relative[k])
     falls = slope is not None and slope * (len(logs) - 1) < -_FLAT
     return GradientProfile(
-        span=int(reached[-1]) + 1,
-        censored=bool(reached[-1] == len(logs) - 1),
+        span=span,
+        censored=span == len(logs),
         timesteps=len(logs),
         alpha=alpha,
         half_life=float(-np.log(2) / slope) if slope is not None and falls else None,
@@ -103,19 +112,12 @@ def _exp(log: float) -> float:
 
 
 def fitted_steps(relative: Array) -> Array:
-    """The steps back k that the slope of ln(g_k / g_0) is fitted to, two at least."""
+    """The steps back k that the slope of ln(g_k / g_0) is fitted to: two at least, if it has them.
+
+    They end where it first falls below the floor.
+    """
     below = np.flatnonzero(relative < np.log(FIT_FLOOR))
     # A gradient that is gone after one step has a slope too: that of this step.
     end = max(int(below[0]), 2) if len(below) else len(relative)
     found: Array = np.unique(np.linspace(0, end - 1, min(end, _FIT_POINTS)).astype(int))
     return found
-
-
-def _slope(relative: Array) -> float | None:
-    """Theil-Sen slope of ln(g_k / g_0) until it first falls below the floor."""
-    if len(relative) < 2:
-        return None
-    k = fitted_steps(relative)
-    later, earlier = np.tril_indices(len(k), -1)
-    rise = relative[k[later]] - relative[k[earlier]]
-    return float(np.median(rise / (k[later] - k[earlier])))

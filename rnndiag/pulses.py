@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rnndiag.arriving import AtSteps
 from rnndiag.cells.base import State
 from rnndiag.layers.base import Entry, Signal
 from rnndiag.network import Pass
@@ -17,6 +18,8 @@ _PULSES_WANTED = 16
 """Pulses in all that a profile rests on; small batches send several from each sample."""
 _PULSES_AT_MOST = 4
 """From one sample."""
+FLOOR = math.log(1e-300)
+"""How far a pulse is followed down; nothing that is told of it depends on less."""
 NOTHING_KNOWN = "what follows it is not known"
 NOTHING_ARRIVES = "no gradient of the network's output reaches its last step"
 
@@ -33,7 +36,7 @@ class Pulse:
     """Why they are random unit vectors on h; None where they come from the output."""
 
 
-def aim(done: Pass, real: Sequence[Tensor], *, known: bool, seed: int) -> list[Pulse]:
+def aim(done: Pass, *, known: bool, seed: int) -> list[Pulse]:
     """One set of pulses a layer, each from the last real step of its samples.
 
     Where the network behind the layers is `known`, a pulse starts as what a random
@@ -45,11 +48,11 @@ def aim(done: Pass, real: Sequence[Tensor], *, known: bool, seed: int) -> list[P
     too, and would show as a lower layer's memory what is their own.
     """
     generator = torch.Generator().manual_seed(seed)
-    arriving = _arriving(done, generator) if known else {False: [], True: []}
+    starts = [last_true(entry.real) for entry in done.recorder.entries]
+    arriving = _arriving(done, starts, generator) if known else {False: [], True: []}
     found: list[Pulse] = []
-    for k, (entry, steps) in enumerate(zip(done.recorder.entries, real, strict=True)):
-        at = last_true(steps)
-        cotangents = [_at_step(states[k], at) for states in arriving[entry.reflipped]]
+    for k, (entry, at) in enumerate(zip(done.recorder.entries, starts, strict=True)):
+        cotangents = [states[k] for states in arriving[entry.reflipped]]
         why = None
         if not any(bool(state[0].any()) for state in cotangents):
             why = NOTHING_ARRIVES if cotangents else NOTHING_KNOWN
@@ -59,8 +62,13 @@ def aim(done: Pass, real: Sequence[Tensor], *, known: bool, seed: int) -> list[P
     return found
 
 
-def _arriving(done: Pass, generator: torch.Generator) -> dict[bool, list[list[State]]]:
-    """For the outputs' last step (False) and first (True): each pulse's arrivals by layer."""
+def _arriving(
+    done: Pass, starts: Sequence[Tensor], generator: torch.Generator
+) -> dict[bool, list[list[State]]]:
+    """For the outputs' last step (False) and first (True): each pulse's arrivals by layer.
+
+    `starts` (B,) are the steps of each layer that count.
+    """
     outputs = [s for s in done.outputs if s.value is not None and s.value.requires_grad]
     entries = done.recorder.entries
     found: dict[bool, list[list[State]]] = {False: [], True: []}
@@ -70,11 +78,13 @@ def _arriving(done: Pass, generator: torch.Generator) -> dict[bool, list[list[St
     # Of an image, each pixel is a direction of its own.
     directions = max(math.prod(value.shape[2:] or value.shape[1:]) for value in values)
     count = min(_count(done.recorder.batch), directions)
-    lengths = {len(entry.z) for entry in entries}
+    lengths = {len(entry.journal.run) for entry in entries}
     for first in {entry.reflipped for entry in entries}:
         for _ in range(count):
             sent = [_output_cotangent(s, first, lengths, generator) for s in outputs]
-            found[first].append([totals.states for totals in done.gradients(values, sent)])
+            ears = [AtSteps(own.journal.run, at) for own, at in zip(entries, starts, strict=True)]
+            done.send_back(values, sent, ears)
+            found[first].append([ear.states for ear in ears])
     return found
 
 
@@ -119,16 +129,10 @@ def last_true(steps: Tensor) -> Tensor:
     return torch.where(steps, index, -1).amax(0)
 
 
-def _at_step(states: State, at: Tensor) -> State:
-    """The cotangents (T, B, H) at each sample's step `at`: (B, H) each."""
-    samples = torch.arange(len(at), device=at.device)
-    return tuple(part[at.clamp(min=0), samples] for part in states)
-
-
 def _isotropic(entry: Entry, generator: torch.Generator) -> list[State]:
     """Random unit vectors on h; the other states have none."""
-    h, *others = entry.journal.run.after
-    vectors = torch.randn(_PULSES_AT_MOST, *h.shape[1:], generator=generator)
+    h, *others = entry.journal.run.last
+    vectors = torch.randn(_PULSES_AT_MOST, *h.shape, generator=generator)
     vectors = torch.nn.functional.normalize(vectors, dim=-1).to(h.device)
-    zeros = tuple(torch.zeros_like(part[0]) for part in others)
+    zeros = tuple(torch.zeros_like(part) for part in others)
     return [(vector, *zeros) for vector in vectors]

@@ -1,228 +1,302 @@
-"""A cell over time: the states, the total gradients, a pulse, a tangent.
+"""A cell over time, block by block: the states, and the gradients that run back through them.
 
 Everything is time-major, (T, B, …), and in processing order. A masked step carries the
 state unchanged; it is no step of any gradient either.
+
+A run is cut into blocks of some timesteps. What a block computed is kept while there is room,
+and computed again from the state that it started from where there is none, so that the memory
+for a long sequence is that of its input and its output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from rnndiag.cells.base import Cell, Linearisation, State
+from rnndiag.cells.base import Cell, Linearisation, State, Steps
+
+BLOCK = 1 << 19
+"""Elements of a block's pre-activations, about: few enough for a processor's caches, and steps
+enough that what is done once a block costs little."""
+SHORTEST, LONGEST = 16, 256
+"""Timesteps of a block, whatever the batch."""
+KEPT = 256 << 20
+"""Bytes of blocks that one layer keeps for the way back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """Some timesteps in a row, as vectors pass through them: tangents forwards, gradients back."""
+
+    start: int
+    """The first one's place in the whole run."""
+    count: int
+    jacobian: Linearisation
+    """Of every step."""
+    mask: Tensor | None
+    """(n, B) bool; None where every step is real."""
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def end(self) -> int:
+        """The place behind its last step."""
+        return self.start + self.count
+
+    def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
+        """(dL/dz_t, dL/dstate_{t-1}) from dL/dstate_t; a masked step does nothing."""
+        dz, previous = self.jacobian.pull(t, cotangent)
+        return dz, carry(self.mask, t, previous, cotangent)
+
+    def back(self, t: int, cotangent: State) -> State:
+        """The second of what `pull` gives."""
+        return self.pull(t, cotangent)[1]
+
+    def push(self, t: int, tangent: State) -> State:
+        """The tangent of state_t from that of state_{t-1}; a masked step does nothing."""
+        return carry(self.mask, t, self.jacobian.push(t, tangent), tangent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """What a cell did at some timesteps in a row."""
+
+    cell: Cell
+    start: int
+    """The first one's place in the whole run."""
+    steps: Steps
+    after: State
+    """The state that each step left, carried over masked ones, each (n, B, H)."""
+    mask: Tensor | None
+    """(n, B) bool; None where every step is real."""
+
+    def passage(self) -> Passage:
+        """What gradients need of it, which is less."""
+        jacobian = self.cell.linearise(self.steps)
+        return Passage(start=self.start, count=len(self.steps.z), jacobian=jacobian, mask=self.mask)
+
+
+Watch = Callable[[Block], None]
+"""Sees each block as soon as it has run, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trajectory:
-    """A cell's run over one batch; enough to recover everything it computed."""
+    """A cell's run over one batch; enough to recover everything that it computed."""
 
     cell: Cell
-    z: Tensor
-    """(T, B, G·H) the input's projection."""
-    before: State
-    """The state that each step started from, each (T, B, H)."""
-    after: State
-    """The state that each step left, carried over masked ones, each (T, B, H)."""
+    x: Tensor
+    """(T, B, …) its input."""
     mask: Tensor | None
     """(T, B) bool; None where every step is real."""
+    h: Tensor
+    """(T, B, H) the hidden state that each step left, carried over masked ones."""
+    last: State
+    """What the last step left, each (B, H)."""
+    starts: Sequence[State]
+    """The state that each block starts from."""
+    kept: Sequence[Passage | None]
+    """Of each block; None where it has to be computed again."""
 
-    @cached_property
-    def jacobian(self) -> Linearisation:
-        """Of every step; kept, because each pulse and each loss goes through it again."""
-        return self.cell.linearise(self.z, self.before)
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def initial(self) -> State:
+        """The state before the first step, each (B, H)."""
+        return self.starts[0]
+
+    def passages(self) -> Iterator[Passage]:
+        """In processing order."""
+        return map(self._passage, range(len(self.kept)))
+
+    def passages_back(self) -> Iterator[Passage]:
+        """The latest first."""
+        return map(self._passage, reversed(range(len(self.kept))))
+
+    def blocks(self) -> Iterator[Block]:
+        """In processing order; all are computed again."""
+        return map(self._block, range(len(self.kept)))
+
+    def _passage(self, place: int) -> Passage:
+        return self.kept[place] or self._block(place).passage()
+
+    def _block(self, place: int) -> Block:
+        start = place * _steps_of(self.cell, self.x)
+        return _run_block(self.cell, self.x, self.starts[place], self.mask, start)
 
 
-def unroll(cell: Cell, z: Tensor, initial: State, mask: Tensor | None) -> Trajectory:
-    """Run `cell` over the projected input `z` (T, B, G·H) from the state `initial`."""
-    states = [initial]
-    for t in range(len(z)):
-        new = cell.step(z[t], states[-1])
-        states.append(new if mask is None else _choose(mask[t], new, states[-1]))
-    stacked = _stack(states)
+@torch.no_grad()
+def unroll(
+    cell: Cell, x: Tensor, initial: State, mask: Tensor | None, watch: Watch | None = None
+) -> Trajectory:
+    """Run `cell` over the input `x` (T, B, …) from the state `initial`."""
+    h = initial[0].new_empty(len(x), *initial[0].shape)
+    states, kept = [initial], _Kept()
+    for start in range(0, len(x), _steps_of(cell, x)):
+        block = _run_block(cell, x, states[-1], mask, start)
+        if watch is not None:
+            watch(block)
+        passage = block.passage()
+        h[passage.start : passage.end] = block.after[0]
+        states.append(tuple(part[-1].clone() for part in block.after))
+        kept.add(passage)
+    *starts, last = states
     return Trajectory(
         cell=cell,
-        z=z,
-        before=tuple(s[:-1] for s in stacked),
-        after=tuple(s[1:] for s in stacked),
+        x=x,
         mask=mask,
+        h=h,
+        last=last,
+        starts=starts or [initial],
+        kept=kept.passages,
     )
 
 
+def _run_block(cell: Cell, x: Tensor, state: State, mask: Tensor | None, start: int) -> Block:
+    steps = slice(start, start + _steps_of(cell, x))
+    z = cell.project(x[steps])
+    real = None if mask is None else mask[steps]
+    states, products, activated = [state], [], []
+    for t, z_t in enumerate(z.unbind()):
+        r = cell.products(z_t, state)
+        gates = cell.activate(z_t, r)
+        state = carry(real, t, cell.advance(gates, state), state)
+        products.append(r)
+        activated.append(gates)
+        states.append(state)
+    stacked = stack(states)
+    before = tuple(part[:-1] for part in stacked)
+    return Block(
+        cell=cell,
+        start=start,
+        steps=Steps(z=z, r=torch.stack(products), gates=stack(activated), before=before),
+        after=tuple(part[1:] for part in stacked),
+        mask=real,
+    )
+
+
+def _steps_of(cell: Cell, x: Tensor) -> int:
+    """Timesteps of a block of a run over `x` (T, B, …)."""
+    width = len(cell.gates) * cell.positions * cell.units
+    return min(max(BLOCK // max(1, x.shape[1] * width), SHORTEST), LONGEST)
+
+
+class _Kept:
+    """Passages of a run; the early ones go first, as the way back begins with the late ones."""
+
+    def __init__(self) -> None:
+        self.passages: list[Passage | None] = []
+        self._sizes: list[int] = []
+        self._earliest = 0
+
+    def add(self, passage: Passage) -> None:
+        self.passages.append(passage)
+        self._sizes.append(passage.jacobian.bytes)
+        while sum(self._sizes[self._earliest :]) > KEPT:
+            self.passages[self._earliest] = None
+            self._earliest += 1
+
+
+# ---------------------------------------------------------------- gradients of a loss
+
+
 @dataclass(frozen=True, kw_only=True)
-class TotalGradients:
-    """What arrives at each step through every path, (T, B, H) each; zero at masked steps."""
+class Arrival:
+    """What arrives at the steps of a passage through every path; zero at masked steps."""
 
+    passage: Passage
     states: State
-    """(δ,) or (δ, γ); γ leaves out the path c_t → h_t of the same step."""
+    """(δ,) or (δ, γ), (n, B, H) each; γ leaves out the path c_t → h_t of the same step."""
     direct: Tensor
-    """The part of δ that comes by way of no later step."""
+    """(n, B, H) the part of δ that comes by way of no later step."""
     dz: Tensor
-    """Gradient of the input's projection."""
-    initial: State
-    """Gradient of the state before the first step."""
+    """(n, B, G·H) gradient of the input's projection."""
+    before: State
+    """(B, H) each: gradient of the state before them."""
 
 
-def total_gradients(run: Trajectory, dh: Tensor, last: State) -> TotalGradients:
-    """Backpropagation through time.
+def backpropagate(run: Trajectory, dh: Tensor, last: State) -> Iterator[Arrival]:
+    """Backpropagation through time, the latest steps first.
 
     `dh` (T, B, H) is what reaches each h_t directly, `last` what reaches the last state
     beside it (its h part is added to dh's last step).
     """
     cotangent = last
+    for passage in run.passages_back():
+        arrival = _through(passage, dh[passage.start : passage.end], cotangent)
+        yield arrival if passage.end < len(run) else _with_direct(arrival, last[0])
+        cotangent = arrival.before
+
+
+def _through(passage: Passage, dh: Tensor, cotangent: State) -> Arrival:
+    """Back through some steps, on whose last state the `cotangent` arrives."""
     states: list[State] = []
     dzs: list[Tensor] = []
-    for t in reversed(range(len(run.z))):
+    for t in reversed(range(len(passage))):
         cotangent = (cotangent[0] + dh[t], *cotangent[1:])
         states.append(cotangent)
-        dz, previous = run.jacobian.pull(t, cotangent)
+        dz, cotangent = passage.pull(t, cotangent)
         dzs.append(dz)
-        cotangent = _carry(run, t, previous, cotangent)
-    arrived = torch.cat((dh[:-1], (dh[-1] + last[0]).unsqueeze(0)))
-    found = (*_stack(states[::-1]), arrived, torch.stack(dzs[::-1]))
-    if run.mask is not None:
-        found = _choose(run.mask, found, tuple(map(torch.zeros_like, found)))
+    found = (*stack(states[::-1]), dh, torch.stack(dzs[::-1]))
+    if passage.mask is not None:
+        found = choose(passage.mask, found, tuple(map(torch.zeros_like, found)))
     *totals, direct, dz = found
-    return TotalGradients(states=tuple(totals), direct=direct, dz=dz, initial=cotangent)
+    return Arrival(passage=passage, states=tuple(totals), direct=direct, dz=dz, before=cotangent)
+
+
+def _with_direct(arrival: Arrival, last: Tensor) -> Arrival:
+    """The latest arrival, where `last` (B, H) comes to the last step's direct part too."""
+    mask = arrival.passage.mask
+    shown = last if mask is None else torch.where(mask[-1].unsqueeze(-1), last, 0.0)
+    whole = torch.cat((arrival.direct[:-1], (arrival.direct[-1] + shown).unsqueeze(0)))
+    return replace(arrival, direct=whole)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PulseGradients:
-    """The gradient of a loss that touches one step, right at any magnitude.
+class TotalGradients:
+    """What arrives at every step of a run, (T, B, H) each; see `Arrival`."""
 
-    The recursion is linear, so it runs on vectors of length one and keeps the logarithm of
-    their scale apart: nothing underflows, and no denormal number slows it down.
-    """
-
-    log_norm: Tensor
-    """(T, P, B) natural logarithm of ‖(δ, γ)‖, float64 on the CPU; -inf where there is none."""
-    first: State
-    """The first pulse's (δ, γ), each (T, B, H); they underflow where float32 does."""
+    states: State
+    direct: Tensor
+    dz: Tensor
+    initial: State
 
 
-def pulse_gradients(run: Trajectory, at: Tensor, cotangents: State) -> PulseGradients:
-    """Send pulses, each `cotangents` (P, B, H), back from each sample's step `at` (B,).
-
-    A sample whose `at` is -1 gets none.
-    """
-    starts = set(at.tolist())
-    current = tuple(torch.zeros_like(part) for part in cotangents)
-    norms: list[Tensor] = []
-    first: list[State] = []
-    for t in reversed(range(len(run.z))):
-        if t in starts:
-            current = _choose(at == t, cotangents, current)
-        current, norm = _normalise(current)
-        norms.append(norm)
-        first.append(tuple(part[0] for part in current))
-        current = _carry(run, t, run.jacobian.pull(t, current)[1], current)
-    log_norm = _log_norm(torch.stack(norms[::-1]), at, run.mask)
-    scale = log_norm[:, 0].exp().to(current[0])
-    directions = _stack(first[::-1])
-    return PulseGradients(
-        log_norm=log_norm, first=tuple(part * scale.unsqueeze(-1) for part in directions)
+def total_gradients(run: Trajectory, dh: Tensor, last: State) -> TotalGradients:
+    """Everything that `backpropagate` finds, in one piece."""
+    arrivals = list(backpropagate(run, dh, last))[::-1]
+    return TotalGradients(
+        states=join(own.states for own in arrivals),
+        direct=torch.cat([own.direct for own in arrivals]),
+        dz=torch.cat([own.dz for own in arrivals]),
+        initial=arrivals[0].before,
     )
 
 
-def _log_norm(norms: Tensor, at: Tensor, mask: Tensor | None) -> Tensor:
-    """Logarithms of the products of the `norms` (T, P, B) from each sample's `at` back."""
-    steps = torch.arange(len(norms), device=at.device).unsqueeze(-1)
-    under_way = (steps <= at).cpu().unsqueeze(1)
-    logs = norms.cpu().double().log().where(under_way, 0.0)
-    shown = under_way if mask is None else under_way & mask.cpu().unsqueeze(1)
-    return logs.flip(0).cumsum(0).flip(0).where(shown, -torch.inf)
+# ---------------------------------------------------------------- states, part by part
 
 
-def tangent_growth(run: Trajectory, tangent: State) -> Tensor:
-    """(T, B) logarithm of each step's growth of a tangent that starts as `tangent`.
-
-    Its mean along a long trajectory is the top Lyapunov exponent. NaN at masked steps;
-    float64, on the CPU.
-    """
-    tangent, _ = _normalise(tangent)
-    norms: list[Tensor] = []
-    for t in range(len(run.z)):
-        pushed, norm = _normalise(run.jacobian.push(t, tangent))
-        norms.append(norm)
-        tangent = _carry(run, t, pushed, tangent)
-    growth = torch.stack(norms).cpu().double().log()
-    return growth if run.mask is None else growth.where(run.mask.cpu(), torch.nan)
-
-
-def _normalise(vectors: State) -> tuple[State, Tensor]:
-    """Vectors of length one, and the length each had; zero stays zero, NaN stays NaN.
-
-    The largest element is divided out first: squares leave float32's range long before
-    the numbers themselves do.
-    """
-    joined = torch.cat(vectors, -1)
-    tiny = torch.finfo(joined.dtype).tiny
-    peak = joined.abs().amax(-1, keepdim=True).clamp(min=tiny)
-    norm = peak * torch.linalg.vector_norm(joined / peak, dim=-1, keepdim=True)
-    length = norm.clamp(min=tiny)
-    return tuple(part / length for part in vectors), norm.squeeze(-1)
-
-
-def _choose(condition: Tensor, a: State, b: State) -> State:
+def choose(condition: Tensor, a: State, b: State) -> State:
     """`a` for the samples where `condition` (…, B) holds, `b` for the others."""
     chosen = condition.unsqueeze(-1)
     return tuple(torch.where(chosen, x, y) for x, y in zip(a, b, strict=True))
 
 
-def _carry(run: Trajectory, t: int, new: State, old: State) -> State:
-    """`new` where step t is real; where it is masked the step does nothing."""
-    return new if run.mask is None else _choose(run.mask[t], new, old)
+def carry(mask: Tensor | None, t: int, new: State, old: State) -> State:
+    """`new` where step t is real by the `mask` (n, B); where it is masked the step does nothing."""
+    return new if mask is None else choose(mask[t], new, old)
 
 
-def _stack(steps: Sequence[State]) -> State:
+def stack(steps: Sequence[State]) -> State:
     """One tensor for each part of the state, (T, …)."""
     return tuple(torch.stack(parts) for parts in zip(*steps, strict=True))
 
 
-class Recurrence(torch.autograd.Function):
-    """`unroll` as one node of an autograd graph, so that a loss reaches through it.
-
-    Its backward pass is `total_gradients`; it hands what it finds to the journal, which is
-    how the total gradients get out: a tape shows only what enters and leaves the node.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, journal: Journal, z: Tensor, *initial: Tensor) -> tuple[Tensor, ...]:
-        run = unroll(journal.cell, z.detach(), initial, journal.mask)
-        ctx.journal = journal
-        journal.run = run
-        # A run that held the node's own output would hold itself, and never be freed.
-        return (run.after[0].detach(), *(s[-1].clone() for s in run.after[1:]))
-
-    @staticmethod
-    def backward(ctx: Any, dh: Tensor, *last: Tensor) -> tuple[Tensor | None, ...]:
-        journal: Journal = ctx.journal
-        totals = total_gradients(journal.run, dh, (torch.zeros_like(dh[0]), *last))
-        journal.totals = totals
-        return (None, totals.dz, *totals.initial)
-
-
-class Journal:
-    """What one use of a recurrent layer leaves behind."""
-
-    run: Trajectory
-
-    def __init__(self, cell: Cell, mask: Tensor | None) -> None:
-        self.cell = cell
-        self.mask = mask
-        self.totals: TotalGradients | None = None
-
-    def take_totals(self) -> TotalGradients:
-        """What the last backward pass left here; zeros where it did not come by."""
-        totals, self.totals = self.totals, None
-        if totals is not None:
-            return totals
-        zeros = tuple(torch.zeros_like(part) for part in self.run.after)
-        initial = tuple(part[0] for part in zeros)
-        return TotalGradients(
-            states=zeros, direct=zeros[0], dz=torch.zeros_like(self.run.z), initial=initial
-        )
+def join(pieces: Iterable[State]) -> State:
+    """Each part of the states (n, …), one piece behind the other."""
+    return tuple(torch.cat(parts) for parts in zip(*pieces, strict=True))

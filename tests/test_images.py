@@ -47,7 +47,7 @@ def normal(*shape: int) -> Array:
 
 
 def inspect(folder: Path, name: str = "model.keras", **options: Any) -> Diagnosis:
-    return pipeline.inspect(str(folder / name), Options(**options))
+    return pipeline.inspect(str(folder / name), Options(**options), in_full=True)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.weights.h5"])
@@ -60,7 +60,7 @@ def test_every_kind_of_file(saved: tuple[Any, Path], name: str) -> None:
     told = [(own.kind, own.input_size, own.hidden_size) for own in done.report.layers]
     assert told == [("ConvLSTM2D", 2, FILTERS), ("ConvLSTM2D", FILTERS, 2)]
     low = done.run.layers[0]
-    assert low.h.shape == low.dL_dh.shape == (6, STEPS, ROWS * COLUMNS * FILTERS)
+    assert low.arrays.h.shape == low.arrays.dL_dh.shape == (6, STEPS, ROWS * COLUMNS * FILTERS)
     (wide,) = (note for note in done.report.notes if "positions" in note)
     assert wide.startswith("low (20 positions x 3 filters), high (12 positions x 2 filters): ")
 
@@ -70,7 +70,7 @@ def test_states_are_keras_s_own_in_its_order(saved: tuple[Any, Path]) -> None:
     done = inspect(folder, probe=str(folder / "probe.npz"))
     low = keras.Model(model.inputs, model.get_layer("low").output)
     want = low.predict(normal(6, STEPS, ROWS, COLUMNS, 2), verbose=0).reshape(6, STEPS, -1)
-    np.testing.assert_allclose(done.run.layers[0].h, want, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(done.run.layers[0].arrays.h, want, rtol=0, atol=1e-6)
 
 
 def test_a_pulse_starts_from_the_whole_image(saved: tuple[Any, Path]) -> None:
@@ -78,7 +78,7 @@ def test_a_pulse_starts_from_the_whole_image(saved: tuple[Any, Path]) -> None:
     _, folder = saved
     high = inspect(folder, probe=str(folder / "probe.npz")).run.layers[1]
     assert high.why_isotropic is None
-    assert (high.dL_dh[:, -1] != 0).all()
+    assert (high.arrays.dL_dh[:, -1] != 0).all()
 
 
 def test_as_many_samples_as_are_affordable(
@@ -92,7 +92,9 @@ def test_as_many_samples_as_are_affordable(
     assert (part.report.probe.batch, part.report.probe.seeds) == (2, 3)
     rows = [0, 1, 4, 5, 8, 9]
     np.testing.assert_array_equal(part.run.probe.inputs[0], whole.probe.inputs[0][rows])
-    np.testing.assert_allclose(part.run.layers[1].h, whole.layers[1].h[rows], atol=1e-6)
+    np.testing.assert_allclose(
+        part.run.layers[1].arrays.h, whole.layers[1].arrays.h[rows], atol=1e-6
+    )
     assert f"6 of 12 samples are run: states of {each:,} values each are large" in (
         part.report.notes
     )
@@ -153,9 +155,9 @@ def test_weights_alone_with_the_layer_s_own_configuration(saved: tuple[Any, Path
     config.write_text(json.dumps(told["config"]["layers"][1]))
     np.save(alone / "x.npy", normal(6, STEPS, ROWS, COLUMNS, 2))
     options = Options(architecture=str(config), probe=str(alone / "x.npy"))
-    done = pipeline.inspect(str(path), options)
+    done = pipeline.inspect(str(path), options, in_full=True)
     analysed = {own.kind: own for own in done.report.layers if own.analysed}
     assert len(done.run.layers) == len(analysed) == 1
     low = keras.Model(model.inputs, model.get_layer("low").output)
     want = low.predict(normal(6, STEPS, ROWS, COLUMNS, 2), verbose=0).reshape(6, STEPS, -1)
-    np.testing.assert_allclose(done.run.layers[0].h, want, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(done.run.layers[0].arrays.h, want, rtol=0, atol=1e-6)

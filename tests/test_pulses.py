@@ -25,7 +25,7 @@ def runs(folder: Path, model: keras.Model, x: np.ndarray, **options: str) -> lis
     file, probe = folder / "model.h5", folder / "probe.npz"
     model.save(file)
     np.savez(probe, x=x)
-    done = pipeline.inspect(str(file), Options(probe=str(probe), **options))
+    done = pipeline.inspect(str(file), Options(probe=str(probe), **options), in_full=True)
     return list(done.run.layers)
 
 
@@ -85,8 +85,8 @@ def test_unmasked_padding_is_part_of_the_way_to_the_output(tmp_path: Path) -> No
     """A linear output has one direction, so the loss's profile is the pulse's."""
     model = text_model(mask=False, rnn=layers.LSTM(5))
     (layer,) = runs(tmp_path, model, padded_ids(), loss="mean_square")
-    assert layer.gamma is not None
-    norms = np.linalg.norm(np.concatenate([layer.dL_dh, layer.gamma], -1), axis=-1)
+    assert layer.arrays.gamma is not None
+    norms = np.linalg.norm(np.concatenate([layer.arrays.dL_dh, layer.arrays.gamma], -1), axis=-1)
     for sample, length in enumerate(LENGTHS):
         assert layer.real[sample].sum() == length
         back = np.log(norms[sample, :length][::-1])
@@ -102,8 +102,10 @@ def test_a_state_handed_on_starts_the_encoders_pulse(tmp_path: Path) -> None:
     x = np.random.default_rng(3).normal(size=(4, STEPS, 3)).astype(np.float32)
     found = {layer.name: layer for layer in runs(tmp_path, model, x, loss="mean_square")}
     encoder = found["encoder"]
-    assert encoder.gamma is not None
-    norms = np.linalg.norm(np.concatenate([encoder.dL_dh, encoder.gamma], -1), axis=-1)
+    assert encoder.arrays.gamma is not None
+    norms = np.linalg.norm(
+        np.concatenate([encoder.arrays.dL_dh, encoder.arrays.gamma], -1), axis=-1
+    )
     for sample in range(len(x)):
         back = np.log(norms[sample][::-1])
         np.testing.assert_allclose(relative(encoder, sample), back - back[0], atol=1e-4)
@@ -116,7 +118,7 @@ def test_samples_that_no_pulse_reaches_do_not_count(tmp_path: Path) -> None:
     x = np.random.default_rng(5).normal(size=(32, STEPS, 2)).astype(np.float32)
     (layer,) = runs(tmp_path, keras.Sequential(pooled), x)
     reached = np.isfinite(layer.pulse_log_norm[0, :, -1])
-    at_the_end = (layer.h.argmax(1) == STEPS - 1).any(-1)
+    at_the_end = (layer.arrays.h.argmax(1) == STEPS - 1).any(-1)
     np.testing.assert_array_equal(reached, at_the_end)
     from rnndiag.measurements import gradient_span
 
@@ -142,7 +144,9 @@ def test_a_bare_module_gets_random_vectors(tmp_path: Path) -> None:
     module = torch.nn.LSTM(3, 4, num_layers=2)
     state = module.state_dict() | {"other": torch.zeros(7)}
     torch.save(state, tmp_path / "model.pt")
-    found = pipeline.inspect(str(tmp_path / "model.pt"), Options(batch=2, seeds=1)).run.layers
+    found = pipeline.inspect(
+        str(tmp_path / "model.pt"), Options(batch=2, seeds=1), in_full=True
+    ).run.layers
     assert {layer.why_isotropic for layer in found} == {NOTHING_KNOWN}
 
 
@@ -157,7 +161,7 @@ def test_no_loss_is_made_of_noise(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((STEPS, 2)), Custom(), layers.LSTM(3), layers.Dense(1)])
     model.save(tmp_path / "model.h5")
     with pytest.raises(BadOption, match="output is not known"):
-        pipeline.inspect(str(tmp_path / "model.h5"), Options(loss="mean_square"))
+        pipeline.inspect(str(tmp_path / "model.h5"), Options(loss="mean_square"), in_full=True)
 
 
 def _last_real(real: np.ndarray) -> np.ndarray:
@@ -174,7 +178,7 @@ def test_each_inputs_padding_stays_with_what_it_feeds(tmp_path: Path) -> None:
     short[:, 5:] = 0
     np.savez(tmp_path / "probe.npz", short=short, long=long)
     options = Options(probe=str(tmp_path / "probe.npz"))
-    first, second = pipeline.inspect(str(tmp_path / "model.h5"), options).run.layers
+    first, second = pipeline.inspect(str(tmp_path / "model.h5"), options, in_full=True).run.layers
     assert first.real.sum(1).tolist() == [5] * 4
     assert second.real.all()
 

@@ -11,12 +11,15 @@ from equations import ALL, INPUTS, KERAS_3, PLAIN, Case, Example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from trajectories import after
 
+from rnndiag.arriving import Losses
 from rnndiag.cells.simple_rnn import SimpleRNN
+from rnndiag.following import pulse_gradients
 from rnndiag.layers.base import Recorder, Signal
 from rnndiag.layers.recurrent import Recurrent
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Trajectory, pulse_gradients, total_gradients, unroll
+from rnndiag.recurrence import Trajectory, total_gradients, unroll
 
 SETTINGS = settings(max_examples=30, deadline=None)
 CASES = st.sampled_from(PLAIN)
@@ -37,7 +40,7 @@ def example(case: Case, seed: int) -> Example:
 
 def run_of(made: Example, x: Tensor, mask: Tensor | None = None) -> Trajectory:
     cell = made.cell
-    return unroll(cell, cell.project(x), cell.zero_state(x.shape[1]), mask)
+    return unroll(cell, x, cell.zero_state(x.shape[1]), mask)
 
 
 @SETTINGS
@@ -110,7 +113,7 @@ def test_batch_order_does_not_matter(
     vectors = tuple(normal(seed + k, 2, batch, width) for k, width in enumerate(made.widths))
     straight = run_of(made, x, mask)
     mixed = run_of(made, x[:, order], mask[:, order])
-    for a, b in zip(straight.after, mixed.after, strict=True):
+    for a, b in zip(after(straight), after(mixed), strict=True):
         torch.testing.assert_close(a[:, order], b)
     want = pulse_gradients(straight, at, vectors)
     got = pulse_gradients(mixed, at[order], tuple(part[:, order] for part in vectors))
@@ -129,7 +132,7 @@ def test_padding_changes_nothing_at_real_steps(
     mask = torch.zeros(x.shape[:2], dtype=torch.bool)
     mask[inside] = True
     runs = run_of(made, x[inside]), run_of(made, x, mask)
-    for dense, padded in zip(runs[0].after, runs[1].after, strict=True):
+    for dense, padded in zip(after(runs[0]), after(runs[1]), strict=True):
         torch.testing.assert_close(padded[inside], dense)
         assert torch.equal(padded[-1], padded[inside][-1])
 
@@ -171,9 +174,10 @@ def test_reading_backwards_is_reading_the_reverse(
         output, *last = layer.run((Signal(*turned),), (), recorder)
         (entry,) = recorder.entries
         assert output.value is not None
-        torch.autograd.grad(output.value.sin().sum(), entry.z)
-        totals = entry.journal.totals
-        assert totals is not None
-        found.append((output.value, *(signal.value for signal in last), *totals.states))
+        ear = Losses(in_full=True)
+        entry.journal.listen(ear)
+        output.value.sin().sum().backward()
+        totals = ear.states(entry.journal.run)
+        found.append((output.value, *(signal.value for signal in last), *totals))
     for forward, backward in zip(*found, strict=True):
         assert torch.equal(forward, backward)

@@ -10,18 +10,14 @@ import pytest
 import torch
 from equations import KERAS_3, PLAIN, Case
 from torch import Tensor
+from trajectories import after
 
 from rnndiag.cells.base import Cell, State
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
+from rnndiag.following import pulse_gradients, tangent_growth
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import (
-    Trajectory,
-    pulse_gradients,
-    tangent_growth,
-    total_gradients,
-    unroll,
-)
+from rnndiag.recurrence import Trajectory, total_gradients, unroll
 
 STEPS, BATCH, PULSES, INPUTS = 7, 4, 3, 3
 HOLES = torch.tensor(
@@ -33,11 +29,11 @@ def made(case: Case, mask: Tensor | None = None) -> Trajectory:
     """A run in float64 on random input."""
     cell = case.make().cell.double()
     x = torch.randn(STEPS, BATCH, INPUTS, dtype=torch.float64)
-    return unroll(cell, cell.project(x), cell.zero_state(BATCH), mask)
+    return unroll(cell, x, cell.zero_state(BATCH), mask)
 
 
 def vectors(run: Trajectory, *lead: int) -> State:
-    return tuple(torch.randn(*lead, *part.shape[1:], dtype=part.dtype) for part in run.after)
+    return tuple(torch.randn(*lead, *part.shape, dtype=part.dtype) for part in run.last)
 
 
 def linear(scale: float, units: int = 4, seed: int = 0) -> Cell:
@@ -89,13 +85,9 @@ def test_each_pulse_is_a_loss_on_its_samples_step(case: Case, mask: Tensor | Non
 
 def alone(run: Trajectory, b: int, end: int, cotangent: State) -> Tensor:
     """log ‖(δ, γ)‖ of one sample's first steps, backpropagated from the last of them."""
-    part = Trajectory(
-        cell=run.cell,
-        z=run.z[:end, b : b + 1],
-        before=tuple(s[:end, b : b + 1] for s in run.before),
-        after=tuple(s[:end, b : b + 1] for s in run.after),
-        mask=None if run.mask is None else run.mask[:end, b : b + 1],
-    )
+    mask = None if run.mask is None else run.mask[:end, b : b + 1]
+    initial = tuple(s[b : b + 1] for s in run.initial)
+    part = unroll(run.cell, run.x[:end, b : b + 1], initial, mask)
     dh = torch.zeros(end, 1, run.cell.hidden_size, dtype=torch.float64)
     states = total_gradients(part, dh, tuple(c.unsqueeze(0) for c in cotangent)).states
     norm: Tensor = torch.linalg.vector_norm(torch.cat(states, -1), dim=-1)
@@ -113,8 +105,8 @@ def test_the_first_pulse_is_given_in_full(case: Case, mask: Tensor | None) -> No
         cotangents[0][:, 3], cotangents[-1][:, 3] = 0, 0
     else:
         at = torch.full((BATCH,), STEPS - 1)
-    first = pulse_gradients(run, at, cotangents).first
-    dh = torch.zeros_like(run.after[0])
+    first = pulse_gradients(run, at, cotangents, in_full=True).first
+    dh = torch.zeros_like(run.h)
     want = total_gradients(run, dh, tuple(part[0] for part in cotangents)).states
     torch.testing.assert_close(first, want, rtol=1e-10, atol=1e-13)
 
@@ -125,23 +117,24 @@ def test_right_far_below_float32() -> None:
     exact = forgetful().double()
     x = torch.randn(steps, batch, INPUTS)
     runs = [
-        unroll(cell, cell.project(x.to(cell.kernel.dtype)), cell.zero_state(batch), None)
+        unroll(cell, x.to(cell.kernel.dtype), cell.zero_state(batch), None)
         for cell in (exact, copy.deepcopy(exact).float())
     ]
     pulse = torch.randn(1, batch, exact.hidden_size)
     at = torch.full((batch,), steps - 1)
     cotangents = [
-        (pulse.to(run.z.dtype), torch.zeros_like(pulse, dtype=run.z.dtype)) for run in runs
+        (pulse.to(run.h.dtype), torch.zeros_like(pulse, dtype=run.h.dtype)) for run in runs
     ]
 
     h = torch.zeros(batch, exact.hidden_size)
     state: State = (h.requires_grad_(), torch.zeros(batch, exact.hidden_size))
+    z = runs[1].cell.project(x)
     for t in range(steps):
-        state = runs[1].cell.step(runs[1].z[t], state)
+        state = runs[1].cell.step(z[t], state)
     (plain,) = torch.autograd.grad((state[0] * pulse[0]).sum(), h)
     assert not plain.any()
 
-    zeros = torch.zeros_like(runs[0].after[0])
+    zeros = torch.zeros_like(runs[0].h)
     reference = total_gradients(runs[0], zeros, tuple(part[0] for part in cotangents[0])).states
     want = torch.cat(reference, -1).norm(dim=-1).log10()
     got = pulse_gradients(runs[1], at, cotangents[1]).log_norm[:, 0] / math.log(10)
@@ -193,8 +186,8 @@ def test_a_tangent_grows_as_finite_differences_do(case: Case) -> None:
     tangent = vectors(run)
     ends = []
     for sign in (1, -1):
-        start = tuple(s[0] + sign * eps * v for s, v in zip(run.before, tangent, strict=True))
-        ends.append(unroll(run.cell, run.z, start, None).after)
+        start = tuple(s + sign * eps * v for s, v in zip(run.initial, tangent, strict=True))
+        ends.append(after(unroll(run.cell, run.x, start, None)))
     moved = torch.cat([(a - b) / (2 * eps) for a, b in zip(*ends, strict=True)], -1)
     length = torch.cat((torch.cat(tangent, -1).unsqueeze(0), moved)).norm(dim=-1)
     got = tangent_growth(run, tangent)
@@ -218,6 +211,6 @@ def test_masked_steps_do_nothing_to_a_tangent(case: Case) -> None:
     assert torch.equal(got.isnan(), ~HOLES)
     for b in range(BATCH - 1):
         real = HOLES[:, b]
-        dense = unroll(run.cell, run.z[real, b : b + 1], run.cell.zero_state(1), None)
+        dense = unroll(run.cell, run.x[real, b : b + 1], run.cell.zero_state(1), None)
         want = tangent_growth(dense, tuple(part[b : b + 1] for part in tangent))
         torch.testing.assert_close(got[real, b], want[:, 0], rtol=0, atol=1e-12)

@@ -43,7 +43,9 @@ def stored(path: Path) -> dict[str, Array]:
 
 @cache
 def run(path: Path, **options: str) -> ProbeRun:
-    done = pipeline.inspect(str(path), Options(probe=str(path.with_suffix(".npz")), **options))
+    done = pipeline.inspect(
+        str(path), Options(probe=str(path.with_suffix(".npz")), **options), in_full=True
+    )
     assert done.run.wiring == "exact"
     assert not done.run.not_analysed
     return done.run
@@ -84,7 +86,7 @@ def test_weights_of_keras_3_with_their_architecture(
     weights, config = bare(path, tmp_path)
     reference = path.with_suffix(".npz")
     options = Options(probe=str(reference), loss="mean_square", architecture=str(config))
-    done = pipeline.inspect(str(weights), options).run
+    done = pipeline.inspect(str(weights), options, in_full=True).run
     check_keras(done, stored(path), f"{path.parent.name}, .weights.h5", record_error)
 
 
@@ -97,7 +99,7 @@ def test_older_weights_with_their_architecture(
     config.write_text(json.dumps(architecture(path)))
     reference = path.with_suffix(".npz")
     options = Options(probe=str(reference), loss="mean_square", architecture=str(config))
-    done = pipeline.inspect(str(weights), options).run
+    done = pipeline.inspect(str(weights), options, in_full=True).run
     check_keras(done, stored(path), f"{path.parent.name}, weights", record_error)
 
 
@@ -130,7 +132,7 @@ def test_states_are_what_the_writer_returned(path: Path, record_error: Record) -
         if key is None or uses[layer.name] > 1 or not layer.mask.all():
             continue
         want = reference[key]
-        error = distance(layer.h if want.ndim == 3 else layer.h[:, -1], want)
+        error = distance(layer.arrays.h if want.ndim == 3 else layer.arrays.h[:, -1], want)
         record_error(path.parent.name, "states", error)
         assert error < ABSOLUTE, key
         compared += 1
@@ -150,10 +152,13 @@ def test_gradients_of_real_losses(path: Path, record_error: Record) -> None:
     assert done.loss == pytest.approx(float(reference["loss"]), rel=1e-5)
     for layer in done.layers:
         theirs = f"{layer.name}/fwd"
-        error = distance(layer.h, reference[f"{theirs}/h"])
+        error = distance(layer.arrays.h, reference[f"{theirs}/h"])
         record_error(writer, "states", error)
         assert error < ABSOLUTE
-        totals = {"dL/dh": (layer.dL_dh, "dL_dh_total"), "dL/dc": (layer.gamma, "dL_dc_total")}
+        totals = {
+            "dL/dh": (layer.arrays.dL_dh, "dL_dh_total"),
+            "dL/dc": (layer.arrays.gamma, "dL_dc_total"),
+        }
         for shown, (mine, key) in totals.items():
             if mine is not None:
                 error = relative(mine, reference[f"{theirs}/{key}"])

@@ -2,9 +2,8 @@
 
 Row-vector convention throughout: x (…, I), kernel (I, G·H), recurrent kernel (H, G·H),
 gate blocks side by side in the order of ``gates``. ``z`` is the input's projection,
-x @ kernel + bias. A state is a tuple of tensors, h first. `Cell.step` and
-`Cell.gate_values` take one timestep (B, …) or all of them (T, B, …) at once; whatever
-speaks of a trajectory takes all of them.
+x @ kernel + bias, and ``r`` what `Cell.products` makes of the state before. A state is a tuple
+of tensors, h first. What takes z and r takes one timestep (B, …) or many (T, B, …) at once.
 """
 
 from __future__ import annotations
@@ -12,13 +11,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rnndiag.activations import Activation
+from rnndiag.products import Product
 from rnndiag.records import Array, LayerSpec, LayerWeights
 
 State = tuple[Tensor, ...]
@@ -29,8 +30,20 @@ class UnfitWeights(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Steps:
+    """What a cell did at some timesteps, (n, B, …) each: all that its derivatives take."""
+
+    z: Tensor
+    r: Tensor
+    gates: tuple[Tensor, ...]
+    """The activated gates, (n, B, H) each."""
+    before: State
+    """What each step started from."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parts:
-    """One gate's pre-activation as the sum of its three parts; they broadcast to (T, B, H)."""
+    """The pre-activations as the sum of three parts; they broadcast to (n, B, G·H)."""
 
     kernel: Tensor
     recurrent: Tensor
@@ -47,6 +60,12 @@ class Linearisation(ABC):
     @abstractmethod
     def push(self, t: int, tangent: State) -> State:
         """The tangent of state_t from that of state_{t-1}, the input held fixed."""
+
+    @property
+    def bytes(self) -> int:
+        """Of its own arrays."""
+        own = [part for part in vars(self).values() if isinstance(part, Tensor)]
+        return sum(part.numel() * part.element_size() for part in own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +121,24 @@ class Cell(nn.Module, ABC):
         """Unpack the arrays of `spec`; raises `UnfitWeights`."""
 
     @abstractmethod
-    def step(self, z: Tensor, state: State) -> State:
-        """The cell's equations: the next state."""
+    def products(self, z: Tensor, state: State) -> Tensor:
+        """R (…, G·H): what the recurrent kernel makes of the state, and all that is costly."""
 
     @abstractmethod
-    def gate_values(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
+    def activate(self, z: Tensor, r: Tensor) -> tuple[Tensor, ...]:
         """The activated gates, in the order of ``gates``."""
 
     @abstractmethod
-    def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
-        """Each gate's pre-activation by origin, in the order of ``gates``."""
+    def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
+        """The next state, by the activated gates."""
+
+    def step(self, z: Tensor, state: State) -> State:
+        """The cell's equations: the next state."""
+        return self.advance(self.activate(z, self.products(z, state)), state)
+
+    @abstractmethod
+    def parts(self, steps: Steps) -> Parts:
+        """The pre-activations by origin."""
 
     @property
     def activation(self) -> Activation:
@@ -132,6 +159,11 @@ class Cell(nn.Module, ABC):
     def hidden_size(self) -> int:
         """Width of the hidden state h, at one of its positions."""
         return self.recurrent_kernel.shape[0]
+
+    @property
+    def units(self) -> int:
+        """Width of a gate, at one of its positions; with a projection h has fewer."""
+        return self.bias.shape[0] // len(self.gates)
 
     @property
     def positions(self) -> int:
@@ -173,17 +205,21 @@ class Cell(nn.Module, ABC):
 
     def project(self, x: Tensor) -> Tensor:
         """The input's share of all pre-activations, biases included."""
-        return x @ self.kernel + self.bias
+        return self.inwards(x) + self.bias
+
+    def unproject(self, x: Tensor, dz: Tensor) -> Tensor:
+        """The gradient of the input `x` from that of its projection."""
+        return dz @ self.kernel.T
 
     def zero_state(self, batch: int) -> State:
         """The state before the first step, where nothing else is given."""
         return (self.kernel.new_zeros(batch, self.hidden_size),)
 
-    def linearise(self, z: Tensor, before: State) -> Linearisation:
-        """Jacobians along a trajectory; a cell with a closed form returns its own."""
-        return AutogradLinearisation(self.step, z, before)
+    def linearise(self, steps: Steps) -> Linearisation:
+        """Jacobians of the `steps`; a cell with a closed form returns its own."""
+        return AutogradLinearisation(self.step, steps.z, steps.before)
 
-    def hidden_cotangent(self, z: Tensor, before: State, cotangent: State) -> State:
+    def hidden_cotangent(self, steps: Steps, cotangent: State) -> State:
         """Autograd's totals for the states: what reaches c_t through h_t is added to γ_t."""
         return cotangent
 
@@ -195,6 +231,27 @@ class Cell(nn.Module, ABC):
             recurrent_kernel=as_array(self.recurrent_kernel),
             bias=as_array(self.bias) if self.has_bias else None,
         )
+
+    @cached_property
+    def inwards(self) -> Product:
+        """From the input to the pre-activations."""
+        return Product(self.kernel)
+
+    @cached_property
+    def onwards(self) -> Product:
+        """From a state to the next step's pre-activations."""
+        return Product(self.recurrent_kernel)
+
+    @cached_property
+    def backwards(self) -> Product:
+        """From the gradient of the pre-activations to that of the state before."""
+        return Product(self.recurrent_kernel.T)
+
+    def _apply(self, *args: Any, **options: Any) -> Any:
+        """What `to` and `double` do to the weights: the products are others then."""
+        for name in [own for own, value in vars(self).items() if isinstance(value, Product)]:
+            del self.__dict__[name]
+        return super()._apply(*args, **options)  # type: ignore[no-untyped-call]
 
     def _keep(self, name: str, array: Array | None, *shape: int) -> None:
         """Hold an array, which must have this shape; zeros where the file has none."""

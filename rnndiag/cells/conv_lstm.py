@@ -16,6 +16,7 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from rnndiag import convolutions, dialects
@@ -75,6 +76,12 @@ class ConvLSTM(LSTM):
     @property
     def hidden_size(self) -> int:
         return self.units
+
+    def unproject(self, x: Tensor, dz: Tensor) -> Tensor:
+        with torch.enable_grad():
+            point = x.detach().requires_grad_()
+            (dx,) = torch.autograd.grad((self.project(point) * dz).sum(), point)
+        return dx
 
     @property
     def positions(self) -> int:

@@ -11,6 +11,7 @@ PyTorch stores r, u, n: its first two blocks change places here.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,9 +25,11 @@ from rnndiag.cells.base import (
     Linearisation,
     Parts,
     State,
+    Steps,
     UnfitWeights,
     as_array,
 )
+from rnndiag.products import Product
 from rnndiag.records import Array, LayerSpec, LayerWeights
 
 
@@ -74,98 +77,130 @@ class GRU(Cell):
         functions = gate_functions(spec)
         return cls(kernel, recurrent, bias, functions, recurrent_bias, reset_after=reset_after)
 
-    def _gates(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The pre-activations of u and r; and m, what r scales: h R_n + b_n, or h itself."""
-        units = self.hidden_size
+    @property
+    def summed_bias(self) -> Tensor:
+        """The bias, with what of the recurrent bias enters as a sum: all but the candidate's."""
+        summed = self.bias + self.recurrent_bias
+        return torch.cat((summed[: 2 * self.units], self.bias[2 * self.units :]))
+
+    @property
+    def candidate_bias(self) -> Tensor:
+        """The recurrent bias that the reset gate scales."""
+        return self.recurrent_bias[2 * self.units :]
+
+    def project(self, x: Tensor) -> Tensor:
+        return self.inwards(x) + self.summed_bias
+
+    def products(self, z: Tensor, state: State) -> Tensor:
+        (h,) = state
         if self.reset_after:
-            u, r, m = (h @ self.recurrent_kernel + self.recurrent_bias).chunk(3, -1)
-        else:
-            u, r = (h @ self.recurrent_kernel[:, : 2 * units]).chunk(2, -1)
-            m = h
-        return z[..., :units] + u, z[..., units : 2 * units] + r, m
+            return self.onwards(h)
+        gates = self.gates_onwards(h)
+        r = self.recurrent_activation((z[..., : 2 * self.units] + gates).chunk(2, -1)[1])
+        return torch.cat((gates, self.candidate_onwards(r * h)), -1)
+
+    @cached_property
+    def gates_onwards(self) -> Product:
+        """From a state to the next step's u and r."""
+        return Product(self.recurrent_kernel[:, : 2 * self.units])
+
+    @cached_property
+    def gates_backwards(self) -> Product:
+        """The adjoint of `gates_onwards`."""
+        return Product(self.recurrent_kernel[:, : 2 * self.units].T)
+
+    @cached_property
+    def candidate_backwards(self) -> Product:
+        """The adjoint of `candidate_onwards`."""
+        return Product(self.recurrent_kernel[:, 2 * self.units :].T)
+
+    @cached_property
+    def candidate_onwards(self) -> Product:
+        """From what the reset gate leaves of a state to the next step's n."""
+        return Product(self.recurrent_kernel[:, 2 * self.units :])
+
+    def preactivations(self, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Those of u and r; and what r scales of n's, h R_n + b, or n's own if it scales h."""
+        zu, zr, _ = (z + r).chunk(3, -1)
+        through = r[..., 2 * self.units :]
+        if self.reset_after:
+            return zu, zr, through + self.candidate_bias
+        return zu, zr, z[..., 2 * self.units :] + through
 
     def _candidate(self, z: Tensor, r: Tensor, m: Tensor) -> Tensor:
-        """The pre-activation of n."""
-        z_n = z[..., 2 * self.hidden_size :]
-        if self.reset_after:
-            return z_n + r * m
-        return z_n + (r * m) @ self.recurrent_kernel[:, 2 * self.hidden_size :]
+        """The pre-activation of n from the gate `r` and the last of the `preactivations`."""
+        return torch.addcmul(z[..., 2 * self.units :], r, m) if self.reset_after else m
 
-    def gate_values(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
-        zu, zr, m = self._gates(z, state[0])
-        u, r = self.recurrent_activation(zu), self.recurrent_activation(zr)
-        return u, r, self.activation(self._candidate(z, r, m))
+    def activate(self, z: Tensor, r: Tensor) -> tuple[Tensor, ...]:
+        zu, zr, m = self.preactivations(z, r)
+        update, reset = self.recurrent_activation(zu), self.recurrent_activation(zr)
+        return update, reset, self.activation(self._candidate(z, reset, m))
 
-    def step(self, z: Tensor, state: State) -> State:
-        u, _, n = self.gate_values(z, state)
-        return (u * state[0] + (1 - u) * n,)
+    def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
+        u, _, n = gates
+        return (torch.lerp(n, state[0], u),)
 
-    def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
-        (h,) = state
-        _, r, _ = self.gate_values(z, state)
-        k_u, k_r, k_n = (z - self.bias).chunk(3, -1)
-        R_u, R_r, R_n = self.recurrent_kernel.chunk(3, -1)
-        b_u, b_r, b_n = self.bias.chunk(3)
-        own_u, own_r, own_n = self.recurrent_bias.chunk(3)
-        through = r * (h @ R_n) if self.reset_after else (r * h) @ R_n
-        return (
-            Parts(kernel=k_u, recurrent=h @ R_u, bias=b_u + own_u),
-            Parts(kernel=k_r, recurrent=h @ R_r, bias=b_r + own_r),
-            Parts(kernel=k_n, recurrent=through, bias=b_n + r * own_n),
-        )
+    def parts(self, steps: Steps) -> Parts:
+        summed = self.summed_bias
+        kernel = steps.z - summed
+        if not self.reset_after:
+            return Parts(kernel=kernel, recurrent=steps.r, bias=summed)
+        gates = 2 * self.units
+        scale = torch.ones_like(steps.r)
+        scale[..., gates:] = steps.gates[1]
+        bias = summed.expand_as(scale).clone()
+        bias[..., gates:].addcmul_(scale[..., gates:], self.candidate_bias)
+        return Parts(kernel=kernel, recurrent=scale * steps.r, bias=bias)
 
-    def linearise(self, z: Tensor, before: State) -> Linearisation:
-        return _Closed(self, z, before) if self.has_slopes else super().linearise(z, before)
+    def linearise(self, steps: Steps) -> Linearisation:
+        return _Closed(self, steps) if self.has_slopes else super().linearise(steps)
 
     def stored(self) -> LayerWeights:
         weights = super().stored()
         if not (self.reset_after and self.has_bias):
             return weights
-        # Only the candidate's recurrent bias stands apart; the gates' enter as a sum.
         apart = self.recurrent_bias.clone()
-        apart[: 2 * self.hidden_size] = 0
-        summed = self.bias + (self.recurrent_bias - apart)
-        return replace(weights, bias=as_array(summed), recurrent_bias=as_array(apart))
+        apart[: 2 * self.units] = 0
+        return replace(weights, bias=as_array(self.summed_bias), recurrent_bias=as_array(apart))
 
 
 class _Closed(Linearisation):
     """Slopes of all timesteps at once, for both places of the reset gate."""
 
-    def __init__(self, cell: GRU, z: Tensor, before: State) -> None:
-        (h,) = before
+    def __init__(self, cell: GRU, steps: Steps) -> None:
+        (h,) = steps.before
         sigma, phi = cell.recurrent_activation, cell.activation
-        zu, zr, m = cell._gates(z, h)
-        u, r = sigma(zu), sigma(zr)
-        zn = cell._candidate(z, r, m)
-        self.reset_after = cell.reset_after
-        self.kernel = cell.recurrent_kernel
-        self.gates_kernel = cell.recurrent_kernel[:, : 2 * cell.hidden_size]
-        self.candidate_kernel = cell.recurrent_kernel[:, 2 * cell.hidden_size :]
+        zu, zr, m = cell.preactivations(steps.z, steps.r)
+        u, r, n = steps.gates
+        zn = cell._candidate(steps.z, r, m)
+        scaled = m if cell.reset_after else h
+        self.cell = cell
         self.update, self.reset = u, r
-        self.dh_du = (h - phi(zn)) * sigma.slope(zu)
-        self.dh_dn = (1 - u) * phi.slope(zn)
-        self.dm_dr = m * sigma.slope(zr)
+        self.dh_du = (h - n) * sigma.slope(zu, u)
+        self.dh_dn = sigma.complement(zu, u) * phi.slope(zn, n)
+        self.dm_dr = scaled * sigma.slope(zr, r)
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         (delta,) = cotangent
         du, dn = delta * self.dh_du[t], delta * self.dh_dn[t]
-        if self.reset_after:
+        if self.cell.reset_after:
             dr = dn * self.dm_dr[t]
-            through = torch.cat((du, dr, dn * self.reset[t]), -1) @ self.kernel.T
+            through = self.cell.backwards(torch.cat((du, dr, dn * self.reset[t]), -1))
         else:
-            back = dn @ self.candidate_kernel.T
+            back = self.cell.candidate_backwards(dn)
             dr = back * self.dm_dr[t]
-            through = torch.cat((du, dr), -1) @ self.gates_kernel.T + back * self.reset[t]
-        return torch.cat((du, dr, dn), -1), (delta * self.update[t] + through,)
+            gates = self.cell.gates_backwards(torch.cat((du, dr), -1))
+            through = torch.addcmul(gates, back, self.reset[t])
+        return torch.cat((du, dr, dn), -1), (torch.addcmul(through, delta, self.update[t]),)
 
     def push(self, t: int, tangent: State) -> State:
         (h,) = tangent
-        if self.reset_after:
-            du, dr, dm = (h @ self.kernel).chunk(3, -1)
+        if self.cell.reset_after:
+            du, dr, dm = self.cell.onwards(h).chunk(3, -1)
             dn = self.dm_dr[t] * dr + self.reset[t] * dm
         else:
-            du, dr = (h @ self.gates_kernel).chunk(2, -1)
-            dn = (self.dm_dr[t] * dr + self.reset[t] * h) @ self.candidate_kernel
+            du, dr = self.cell.gates_onwards(h).chunk(2, -1)
+            dn = self.cell.candidate_onwards(self.dm_dr[t] * dr + self.reset[t] * h)
         return (self.update[t] * h + self.dh_du[t] * du + self.dh_dn[t] * dn,)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rnndiag.activations import Activation
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State
+from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State, Steps
 from rnndiag.records import Array, LayerSpec
 
 
@@ -53,83 +53,78 @@ class LSTM(Cell):
             arrays.kernel, arrays.recurrent_kernel, arrays.bias, functions, arrays.projection
         )
 
-    @property
-    def units(self) -> int:
-        """Units of the cell state; with a projection, h has fewer."""
-        return self.bias.shape[0] // 4
-
     def zero_state(self, batch: int) -> State:
         return *super().zero_state(batch), self.kernel.new_zeros(batch, self.units)
 
     def recur(self, h: Tensor) -> Tensor:
         """The share of h in all pre-activations, which is linear in it."""
-        return h @ self.recurrent_kernel
+        return self.onwards(h)
 
     def recur_adjoint(self, dz: Tensor) -> Tensor:
         """The gradient of h from that of the pre-activations: the adjoint of `recur`."""
-        return dz @ self.recurrent_kernel.T
+        return self.backwards(dz)
 
     @property
     def offset(self) -> Tensor:
         """The biases at each element of the pre-activations."""
         return self.bias
 
-    def _preactivations(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
-        return (z + self.recur(state[0])).chunk(4, -1)
+    def products(self, z: Tensor, state: State) -> Tensor:
+        return self.recur(state[0])
 
     def _output(self, o: Tensor, c: Tensor) -> Tensor:
         h = o * self.activation(c)
         return h if self.projection is None else h @ self.projection
 
-    def gate_values(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
-        zi, zf, zg, zo = self._preactivations(z, state)
+    def activate(self, z: Tensor, r: Tensor) -> tuple[Tensor, ...]:
+        zi, zf, zg, zo = (z + r).chunk(4, -1)
         sigma, phi = self.recurrent_activation, self.activation
         return sigma(zi), sigma(zf), phi(zg), sigma(zo)
 
-    def step(self, z: Tensor, state: State) -> State:
-        i, f, g, o = self.gate_values(z, state)
-        c = f * state[1] + i * g
+    def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
+        i, f, g, o = gates
+        c = torch.addcmul(f * state[1], i, g)
         return self._output(o, c), c
 
-    def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
-        kernel = (z - self.offset).chunk(4, -1)
-        recurrent = self.recur(state[0]).chunk(4, -1)
-        rows = zip(kernel, recurrent, self.offset.chunk(4), strict=True)
-        return tuple(Parts(kernel=k, recurrent=r, bias=b) for k, r, b in rows)
+    def parts(self, steps: Steps) -> Parts:
+        offset = self.offset
+        return Parts(kernel=steps.z - offset, recurrent=steps.r, bias=offset)
 
-    def linearise(self, z: Tensor, before: State) -> Linearisation:
-        return _Closed(self, z, before) if self.has_slopes else super().linearise(z, before)
+    def linearise(self, steps: Steps) -> Linearisation:
+        return _Closed(self, steps) if self.has_slopes else super().linearise(steps)
 
-    def hidden_cotangent(self, z: Tensor, before: State, cotangent: State) -> State:
+    def hidden_cotangent(self, steps: Steps, cotangent: State) -> State:
         delta, gamma = cotangent
-        i, f, g, o = self.gate_values(z, before)
+        i, f, g, o = steps.gates
         with torch.enable_grad():
-            c = (f * before[1] + i * g).detach().requires_grad_()
-            (through,) = torch.autograd.grad(self._output(o.detach(), c), c, delta)
+            c = (f * steps.before[1] + i * g).detach().requires_grad_()
+            (through,) = torch.autograd.grad((self._output(o.detach(), c) * delta).sum(), c)
         return delta, gamma + through
 
 
 class _Closed(Linearisation):
     """Slopes of all timesteps at once; then one product and little more a step."""
 
-    def __init__(self, cell: LSTM, z: Tensor, before: State) -> None:
-        zi, zf, zg, zo = cell._preactivations(z, before)
+    def __init__(self, cell: LSTM, steps: Steps) -> None:
+        zi, zf, zg, zo = (steps.z + steps.r).chunk(4, -1)
         sigma, phi = cell.recurrent_activation, cell.activation
-        i, f, g, o = sigma(zi), sigma(zf), phi(zg), sigma(zo)
-        c = f * before[1] + i * g
+        i, f, g, o = steps.gates
+        before = steps.before[1]
+        c = torch.addcmul(f * before, i, g)
+        shown = phi(c)
         self.recur, self.recur_adjoint = cell.recur, cell.recur_adjoint
         self.projection = cell.projection
         self.dc_dc = f
-        self.dh_dc = o * phi.slope(c)
-        dc_di, dc_df, dc_dg = g * sigma.slope(zi), before[1] * sigma.slope(zf), i * phi.slope(zg)
-        dh_do = phi(c) * sigma.slope(zo)
+        self.dh_dc = o * phi.slope(c, shown)
+        dc_di, dc_df = g * sigma.slope(zi, i), before * sigma.slope(zf, f)
+        dc_dg, dh_do = i * phi.slope(zg, g), shown * sigma.slope(zo, o)
         self.slopes = torch.cat((dc_di, dc_df, dc_dg, dh_do), -1)
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         delta, gamma = cotangent
         if self.projection is not None:
             delta = delta @ self.projection.T
-        gamma = gamma + delta * self.dh_dc[t]
+        gamma = torch.addcmul(gamma, delta, self.dh_dc[t])
         dz = torch.cat((gamma, gamma, gamma, delta), -1) * self.slopes[t]
         return dz, (self.recur_adjoint(dz), gamma * self.dc_dc[t])
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rnndiag.activations import activation
 from rnndiag.cells._packing import unpack
-from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State
+from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State, Steps
 from rnndiag.records import LayerSpec
 
 
@@ -27,30 +27,32 @@ class SimpleRNN(Cell):
         function = activation(spec.config.get("activation", "tanh"), spec.writer)
         return cls(arrays.kernel, arrays.recurrent_kernel, arrays.bias, (function,))
 
-    def gate_values(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
-        return (self.activation(z + state[0] @ self.recurrent_kernel),)
+    def products(self, z: Tensor, state: State) -> Tensor:
+        return self.onwards(state[0])
 
-    def step(self, z: Tensor, state: State) -> State:
-        return self.gate_values(z, state)
+    def activate(self, z: Tensor, r: Tensor) -> tuple[Tensor, ...]:
+        return (self.activation(z + r),)
 
-    def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
-        recurrent = state[0] @ self.recurrent_kernel
-        return (Parts(kernel=z - self.bias, recurrent=recurrent, bias=self.bias),)
+    def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
+        return gates
 
-    def linearise(self, z: Tensor, before: State) -> Linearisation:
-        return _Closed(self, z, before) if self.has_slopes else super().linearise(z, before)
+    def parts(self, steps: Steps) -> Parts:
+        return Parts(kernel=steps.z - self.bias, recurrent=steps.r, bias=self.bias)
+
+    def linearise(self, steps: Steps) -> Linearisation:
+        return _Closed(self, steps) if self.has_slopes else super().linearise(steps)
 
 
 class _Closed(Linearisation):
     """δ_{t-1} = (δ_t φ') Rᵀ."""
 
-    def __init__(self, cell: SimpleRNN, z: Tensor, before: State) -> None:
-        self.recurrent_kernel = cell.recurrent_kernel
-        self.slope = cell.activation.slope(z + before[0] @ cell.recurrent_kernel)
+    def __init__(self, cell: SimpleRNN, steps: Steps) -> None:
+        self.onwards, self.backwards = cell.onwards, cell.backwards
+        self.slope = cell.activation.slope(steps.z + steps.r, steps.gates[0])
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         dz = cotangent[0] * self.slope[t]
-        return dz, (dz @ self.recurrent_kernel.T,)
+        return dz, (self.backwards(dz),)
 
     def push(self, t: int, tangent: State) -> State:
-        return (self.slope[t] * (tangent[0] @ self.recurrent_kernel),)
+        return (self.slope[t] * self.onwards(tangent[0]),)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,10 +21,10 @@ from rnndiag.activations import UnknownActivation
 from rnndiag.cells.base import UnfitWeights
 from rnndiag.convolutions import UnknownGeometry
 from rnndiag.dialects import hands_on_the_values_mask
+from rnndiag.journal import Journal
 from rnndiag.layers import _sizes
 from rnndiag.layers._recurrent_looks import looks_recurrent
 from rnndiag.records import Array, LayerSpec, NotAnalysed, Writer
-from rnndiag.recurrence import Journal
 
 Masks = tuple[Tensor | None, ...]
 
@@ -85,8 +86,6 @@ class Entry:
     spec: LayerSpec
     call: int
     journal: Journal
-    z: Tensor
-    """(T, B, G·H) the cell's projected input, part of the autograd graph."""
     go_backwards: bool
     """Whether the input was turned around before it was processed."""
     reflipped: bool
@@ -94,8 +93,16 @@ class Entry:
     padding: Tensor | None
     """(T, B) bool in processing order, where the input's padding could be followed to here."""
     isolated: str | None
-    steps: tuple[Tensor, ...] = ()
-    """Of a layer that was called part by part, each call's `z`, which the graph has apart."""
+
+    @property
+    def real(self) -> Tensor:
+        """(T, B) bool in processing order: what the network skips, else the padding, is out."""
+        if self.journal.mask is not None:
+            return self.journal.mask
+        if self.padding is not None:
+            return ~self.padding
+        h = self.journal.run.h
+        return h.new_ones(h.shape[:2], dtype=torch.bool)
 
 
 @dataclass
@@ -158,6 +165,10 @@ class Layer(nn.Module, ABC):
         """The output's mask; by default a layer ends it."""
         return None
 
+    def most_bytes(self, *values: Tensor) -> int | None:
+        """What a call makes at the most, where the layer can tell without a try."""
+        return None
+
     def run(
         self, inputs: tuple[Signal, ...], initial: tuple[Signal, ...], recorder: Recorder
     ) -> tuple[Signal, ...]:
@@ -189,7 +200,10 @@ class Layer(nn.Module, ABC):
         return []
 
     def _keep(self, name: str, array: Array) -> None:
-        self.register_buffer(name, torch.tensor(array, dtype=torch.float32).contiguous())
+        # Shared where it is float32, so that of a mapped array nothing is read yet; but copied
+        # where it stands across the bounds that processors are built for.
+        sound = np.require(array, requirements="A")
+        self.register_buffer(name, torch.as_tensor(sound, dtype=torch.float32))
 
     def _keep_or_none(self, name: str, array: Array | None) -> None:
         """None for an array that the layer does without, such as a bias."""

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from rnndiag import cells, dialects, memory
 from rnndiag.cells.base import Cell, State
+from rnndiag.journal import Journal
 from rnndiag.layers import _sizes
 from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal, as_float, why_lost
+from rnndiag.observing import Observer
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Journal, Recurrence
 
 
 def cell_from_spec(spec: LayerSpec) -> Cell:
@@ -102,9 +103,9 @@ class Recurrent(Layer):
         lasts, sequences = [], []
         for spec, cell, state in zip(self.specs, placed, states, strict=True):
             take_memory(spec, cell, state, x)
-            journal = Journal(cell, mask)
-            z = cell.project(x).requires_grad_()
-            x, *last = Recurrence.apply(journal, z, *state)  # type: ignore[no-untyped-call]
+            observer = Observer(cell)
+            journal = Journal(cell, mask, observer)
+            x, *last = journal.run_over(x, state)
             lasts.append(tuple(map(cell.shaped, (x[-1], *last))))
             sequences.append(x)
             recorder.add(
@@ -112,7 +113,6 @@ class Recurrent(Layer):
                     spec=spec,
                     call=recorder.count(spec),
                     journal=journal,
-                    z=z,
                     go_backwards=self.go_backwards,
                     reflipped=self.reflipped,
                     padding=padding,

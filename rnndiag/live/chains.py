@@ -10,18 +10,19 @@ gradient ends at each call: it is joined, its recurrence followed through, and t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from rnndiag.journal import Ear, Journal
 from rnndiag.layers.base import Entry, Recorder
 from rnndiag.live import links
 from rnndiag.live.intercepting import Segment, Use
 from rnndiag.live.links import Key, Link
 from rnndiag.records import NotAnalysed
-from rnndiag.recurrence import Journal, TotalGradients, Trajectory, unroll
+from rnndiag.recurrence import Arrival, unroll
 
 CHANGED = (
     "the network changes its state between the calls, so that its recurrence is followed "
@@ -127,7 +128,7 @@ def _longest(chains: Sequence[_Chain]) -> int:
     longest = count = 0
     for chain in chains:
         for use, link in zip(chain.uses, chain.links, strict=True):
-            count = len(use.segments[0].z) + (count if link is Link.WHOLE else 0)
+            count = len(use.segments[0].journal.run) + (count if link is Link.WHOLE else 0)
             longest = max(longest, count)
     return longest
 
@@ -142,31 +143,29 @@ def _steps(count: int) -> str:
 def _joined(segments: Sequence[Segment], recorder: Recorder, cut: Sequence[bool]) -> Entry:
     first = segments[0]
     if len(segments) == 1:
-        return _entry(first, first.journal, first.z, recorder, padding=first.padding)
+        return _entry(first, first.journal, recorder, padding=first.padding)
     journal = JoinedJournal([segment.journal for segment in segments], cut)
-    steps = tuple(segment.z for segment in segments)
-    return _entry(first, journal, journal.run.z, recorder, steps=steps)
+    return _entry(first, journal, recorder)
 
 
 def _isolated(uses: Sequence[Use], recorder: Recorder, reason: str) -> Iterator[NotAnalysed]:
     """Each layer on its own, over all calls in their order."""
     for segments in zip(*(use.segments for use in uses), strict=True):
         first = segments[0]
-        if len({segment.z.shape[1] for segment in segments}) > 1:
+        runs = [segment.journal.run for segment in segments]
+        if len({run.h.shape[1] for run in runs}) > 1:
             spec = first.spec
             yield NotAnalysed(name=spec.name, kind=spec.kind, reason=f"{spec.name}: {_UNEVEN}")
             continue
-        z = torch.cat([segment.z for segment in segments]).detach().requires_grad_()
         journal = Journal(first.journal.cell, None)
-        initial = tuple(part[0] for part in first.journal.run.before)
-        journal.run = unroll(journal.cell, z.detach(), initial, None)
-        recorder.add(_entry(first, journal, z, recorder, isolated=reason))
+        x = torch.cat([run.x for run in runs])
+        journal.run = unroll(journal.cell, x, runs[0].initial, None)
+        recorder.add(_entry(first, journal, recorder, isolated=reason))
 
 
 def _entry(
     segment: Segment,
     journal: Journal,
-    z: Tensor,
     recorder: Recorder,
     **further: Any,
 ) -> Entry:
@@ -175,7 +174,6 @@ def _entry(
         spec=segment.spec,
         call=recorder.count(segment.spec),
         journal=journal,
-        z=z,
         go_backwards=backwards,
         reflipped=backwards,
         **{"padding": None, "isolated": None, **further},
@@ -191,29 +189,50 @@ class JoinedJournal(Journal):
         self._parts = parts
         self._cut = cut
         runs = [part.run for part in parts]
-        self.run = Trajectory(
-            cell=self.cell,
-            z=torch.cat([run.z for run in runs]),
-            before=tuple(map(torch.cat, zip(*(run.before for run in runs), strict=True))),
-            after=tuple(map(torch.cat, zip(*(run.after for run in runs), strict=True))),
-            mask=self.mask,
-        )
+        x = torch.cat([run.x for run in runs])
+        self.run = unroll(self.cell, x, runs[0].initial, self.mask)
 
-    def take_totals(self) -> TotalGradients:
-        found = [part.take_totals() for part in self._parts]
-        direct = [totals.direct for totals in found]
-        for k, following in enumerate(found[1:]):
-            if self._cut[k + 1]:
-                continue
+    @property
+    def triggers(self) -> tuple[Tensor, ...]:
+        return tuple(part.trigger for part in self._parts)
+
+    def listen(self, ear: Ear) -> None:
+        following: _PartOfEar | None = None
+        offset = len(self.run)
+        for k in reversed(range(len(self._parts))):
+            part = self._parts[k]
+            offset -= len(part.run)
+            goes_on = k + 1 < len(self._parts) and not self._cut[k + 1]
+            following = _PartOfEar(ear, offset, following if goes_on else None)
+            part.listen(following)
+
+
+class _PartOfEar:
+    """An ear at one of the calls."""
+
+    def __init__(self, ear: Ear, offset: int, following: _PartOfEar | None) -> None:
+        """`following` is the one at the next call, if what reaches that goes on to this one."""
+        self._ear = ear
+        self._offset = offset
+        self._following = following
+        self._sent_on: Tensor | None = None
+        """(B, H) what goes on to the h before the call."""
+        self._is_last = True
+
+    @property
+    def until(self) -> int:
+        return max(0, self._ear.until - self._offset)
+
+    def hear(self, arrival: Arrival, offset: int) -> None:
+        """Pass it on as part of the whole sequence."""
+        sent_on = None if self._following is None else self._following._sent_on
+        if sent_on is not None and self._is_last:
             # What the next call sends back to this one's last state comes from a later step.
-            last = direct[k][-1:] - following.initial[0]
-            direct[k] = torch.cat((direct[k][:-1], last))
-        return TotalGradients(
-            states=tuple(map(torch.cat, zip(*(own.states for own in found), strict=True))),
-            direct=torch.cat(direct),
-            dz=torch.cat([totals.dz for totals in found]),
-            initial=found[0].initial,
-        )
+            last = arrival.direct[-1:] - sent_on
+            arrival = replace(arrival, direct=torch.cat((arrival.direct[:-1], last)))
+        self._is_last = False
+        self._sent_on = arrival.before[0]
+        self._ear.hear(arrival, offset + self._offset)
 
 
 def _mask(parts: Sequence[Journal]) -> Tensor | None:
@@ -221,7 +240,7 @@ def _mask(parts: Sequence[Journal]) -> Tensor | None:
     if all(mask is None for mask in masks):
         return None
     whole = [
-        part.run.z.new_ones(part.run.z.shape[:2], dtype=torch.bool) if mask is None else mask
+        part.run.h.new_ones(part.run.h.shape[:2], dtype=torch.bool) if mask is None else mask
         for part, mask in zip(parts, masks, strict=True)
     ]
     return torch.cat(whole)

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnndiag.cells.base import State
+from rnndiag.journal import Journal
 from rnndiag.layers.recurrent import take_memory
 from rnndiag.live.contents import CELLS, RECURRENT
 from rnndiag.live.describing import Part
 from rnndiag.live.sequences import Sequences, as_sequences
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Journal, Recurrence
 
 Forward = Callable[..., Any]
 Answer = Callable[[Forward, nn.Module, Any, Any], Any]
@@ -34,8 +34,6 @@ class Segment:
 
     spec: LayerSpec
     journal: Journal
-    z: Tensor
-    """(T, B, G·H) part of the user's autograd graph."""
     padding: Tensor | None
     """(T, B) bool in processing order."""
 
@@ -152,13 +150,12 @@ class Interceptor:
         initial = part.cell.zero_state(x.shape[1]) if given is None else given
         take_memory(part.spec, part.cell, initial, x)
         journal = Journal(part.cell, mask)
-        z = part.cell.project(x).requires_grad_()
-        h, *others = Recurrence.apply(journal, z, *initial)  # type: ignore[no-untyped-call]
+        h, *others = journal.run_over(x, initial)
         # A masked step carries the state, so that the last one is each sample's own last.
         last = (h[-1], *others)
         shown = h if mask is None else torch.where(mask.unsqueeze(-1), h, 0.0)
         padding = self._padding_of(x.shape[0], x.shape[1], backwards) if mask is None else None
-        segment = Segment(spec=part.spec, journal=journal, z=z, padding=padding)
+        segment = Segment(spec=part.spec, journal=journal, padding=padding)
         return segment, shown.flip(0) if backwards else shown, last
 
     def _padding_of(self, steps: int, batch: int, backwards: bool) -> Tensor | None:

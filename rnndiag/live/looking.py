@@ -114,7 +114,7 @@ def _reads_time_first(
 
 def _size(uses: Sequence[Use]) -> tuple[int, int]:
     """Timesteps that the first module was given, in all calls, and its samples."""
-    own = [use.segments[0].z for use in uses if use.module is uses[0].module]
+    own = [use.segments[0].journal.run.h for use in uses if use.module is uses[0].module]
     return sum(len(z) for z in own), own[0].shape[1]
 
 

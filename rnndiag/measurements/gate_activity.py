@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from rnndiag.measurements._gates import KEEPING, is_candidate
-from rnndiag.measurements._steps import broken_states, by_unit
-from rnndiag.records import Array, LayerRun, Options, Skipped
+from rnndiag.measurements._steps import broken_states
+from rnndiag.records import GateStatistics, LayerRun, Options, Skipped
 
-LOW, HIGH = 0.1, 0.9
-"""A gate below or above is saturated (Karpathy et al. 2015); a candidate beyond ±0.9."""
 STUCK_SHARE = 0.95
 """Saturated at the same end on this share of steps is stuck; this project's own cut."""
 
@@ -61,21 +57,19 @@ def measure(run: LayerRun, options: Options) -> GateActivity | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    values = {name: by_unit(array, run) for name, array in run.gate_values.items()}
+    gates = run.activity.gates
     return GateActivity(
-        {name: _gate(name, array, bounded=run.bounded) for name, array in values.items()}
+        {name: _gate(name, seen, bounded=run.bounded) for name, seen in gates.items()}
     )
 
 
-def _gate(name: str, values: Array, *, bounded: bool) -> Gate:
-    """One gate's record from its values (N, H).
+def _gate(name: str, seen: GateStatistics, *, bounded: bool) -> Gate:
+    """One gate's record.
 
     A candidate without bounds (relu) has no ends to be stuck at: all its shares are 0.
     """
-    low = -HIGH if is_candidate(name) else LOW
-    no_ends = is_candidate(name) and not bounded
-    left = np.zeros(values.shape[1]) if no_ends else (values < low).mean(axis=0)
-    right = np.zeros(values.shape[1]) if no_ends else (values > HIGH).mean(axis=0)
+    counted = 0 if is_candidate(name) and not bounded else 1
+    left, right = counted * seen.low_share, counted * seen.high_share
     shut, open_ = left >= STUCK_SHARE, right >= STUCK_SHARE
     return Gate(
         left_stuck_share=float(shut.mean()),
@@ -83,5 +77,5 @@ def _gate(name: str, values: Array, *, bounded: bool) -> Gate:
         stuck_share=float((shut if name in KEEPING else shut | open_).mean()),
         left_share=float(left.mean()),
         right_share=float(right.mean()),
-        mean=float(values.mean(dtype=np.float64)),
+        mean=float(seen.mean.mean()),
     )

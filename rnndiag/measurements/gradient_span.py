@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from rnndiag.measurements._steps import broken_states
-from rnndiag.profiles import GradientProfile, describe, log_profile
+from rnndiag.profiles import GradientProfile, describe, log_profile, reach
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
 
@@ -51,5 +51,5 @@ def _by_seed(run: LayerRun, real: Array, alpha: float) -> tuple[int | None, ...]
     """The spans of the probes that are stacked along the batch."""
     logs = np.array_split(run.pulse_log_norm, run.seeds, axis=1)
     parts = np.array_split(real, run.seeds, axis=0)
-    profiles = [describe(log_profile(*own), alpha) for own in zip(logs, parts, strict=True)]
-    return tuple(None if isinstance(own, Skipped) else own.span for own in profiles)
+    spans = [reach(log_profile(*own), alpha) for own in zip(logs, parts, strict=True)]
+    return tuple(None if isinstance(span, Skipped) else span for span in spans)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnndiag.measurements._steps import unmasked
 from rnndiag.records import Array, LayerRun, Options
 
 
@@ -31,13 +30,12 @@ class NonFinite:
 def measure(run: LayerRun, options: Options) -> NonFinite:
     """What is not finite in one layer's weights and states."""
     weights = run.weights
-    states = [unmasked(state, run.mask) for state in (run.h, run.c) if state is not None]
     biases = [bias for bias in (weights.bias, weights.recurrent_bias) if bias is not None]
     found = {
         "kernel": _count(weights.kernel),
         "recurrent_kernel": _count(weights.recurrent_kernel),
         "bias": _count(*biases),
-        "states": _count(*states),
+        "states": run.activity.units.non_finite,
     }
     return NonFinite(
         **found,

@@ -43,8 +43,9 @@ def measure(run: LayerRun, options: Options) -> PreactivationBudget | Skipped:
     if problem is not None:
         return problem
     gates = budgeted(run.weights.gates)
+    seen = [run.activity.preactivations[gate] for gate in gates]
     kernel, recurrent, bias = (
-        float(np.sqrt(np.mean([run.preactivations[gate][part] for gate in gates])))
+        float(np.sqrt(np.mean([getattr(own, part) for own in seen])))
         for part in ("kernel", "recurrent", "bias")
     )
     total = kernel + recurrent + bias

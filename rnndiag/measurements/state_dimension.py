@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnndiag.measurements._steps import broken_states, by_unit
+from rnndiag.measurements._steps import broken_states
 from rnndiag.measurements.unit_activity import CONSTANT_SPREAD
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
@@ -31,13 +31,11 @@ def measure(run: LayerRun, options: Options) -> StateDimension | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    h = by_unit(run.h, run)
-    if len(h) < 2:
+    seen = run.activity.units
+    if seen.steps * run.positions < 2:
         return Skipped(reason="a single timestep has no covariance")
-    mean = h.mean(axis=0, dtype=np.float64)
-    centred = h - mean
-    covariance = centred.T @ centred / len(h)
-    power = covariance.diagonal() + np.square(mean)
+    covariance = seen.covariance
+    power = covariance.diagonal() + np.square(seen.mean)
     if not power.any():
         return Skipped(reason="all states are zero")
     ratio = _participation(covariance)

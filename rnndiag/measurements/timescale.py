@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnndiag.measurements._gates import keeping
-from rnndiag.measurements._steps import broken_states, by_unit
+from rnndiag.measurements._steps import broken_states
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
 _ENDLESS = 1e300
@@ -39,14 +39,13 @@ def measure(run: LayerRun, options: Options) -> Timescale | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    tau = timescales(by_unit(run.gate_values[gate], run))
+    tau = timescales(run.activity.gates[gate].mean)
     p10, p50, p90 = np.percentile(tau, (10, 50, 90))
     return Timescale(p10=_or_endless(p10), p50=_or_endless(p50), p90=_or_endless(p90))
 
 
-def timescales(gate: Array) -> Array:
-    """(H,) each unit's timescale by its `gate` (N, H); 1e300 stands for ∞."""
-    mean = gate.mean(axis=0, dtype=np.float64)
+def timescales(mean: Array) -> Array:
+    """(H,) each unit's timescale by its gate's `mean` (H,); 1e300 stands for ∞."""
     between = (mean > 0) & (mean < 1)
     tau = -1 / np.log(np.where(between, mean, 0.5))
     return np.where(between, tau, np.where(mean <= 0, 0.0, _ENDLESS))

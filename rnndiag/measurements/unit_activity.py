@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnndiag.measurements._gates import is_projected
-from rnndiag.measurements._steps import broken_states, by_unit
+from rnndiag.measurements._steps import broken_states
 from rnndiag.records import Array, LayerRun, Options, Skipped
 
 OFF_SHARE = 0.99
@@ -18,8 +18,6 @@ DORMANT_LEVEL = 1e-3
 """E|h| and standard deviation that count as nothing whatever the layer's mean is."""
 CONSTANT_SPREAD = 1e-6
 """A unit whose standard deviation is smaller does not move."""
-EXTREME = 0.99
-"""|h| above it is extreme; this project's own cut."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,33 +46,25 @@ def measure(run: LayerRun, options: Options) -> UnitActivity | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
-    h = by_unit(run.h, run)
-    steps = len(h) // run.positions
-    if steps < 2:
+    seen = run.activity.units
+    if seen.steps < 2:
         return Skipped(reason="a single timestep does not show which units are active")
-    size = np.abs(h)
-    level = size.mean(axis=0, dtype=np.float64)
-    spread = h.std(axis=0, dtype=np.float64)
+    level = seen.mean_abs
+    spread = np.sqrt(seen.covariance.diagonal().clip(min=0))
     constant = spread < CONSTANT_SPREAD
     projected = is_projected(run)
     rectified = run.rectified and not projected
-    dead = _off(h) if rectified else constant | _dormant(level, spread)
+    dead = seen.off_share >= OFF_SHARE if rectified else constant | _dormant(level, spread)
     return UnitActivity(
         dead_share=float(dead.mean()),
         dead_units=tuple(np.flatnonzero(dead).tolist()),
         constant_units=tuple(np.flatnonzero(constant).tolist()),
-        extreme_share=float((size > EXTREME).mean()) if run.bounded and not projected else None,
+        extreme_share=float(seen.extreme_share.mean()) if run.bounded and not projected else None,
         mean_abs=float(level.mean()),
-        steps=steps,
+        steps=seen.steps,
         # To the network, what it does not mask is as real as any other step.
         padding_share=1 - float(run.real.sum() / run.mask.sum()),
     )
-
-
-def _off(h: Array) -> Array:
-    """(H,) whether each rectified unit is 0 nearly always."""
-    off: Array = (h == 0).mean(axis=0) >= OFF_SHARE
-    return off
 
 
 def _dormant(level: Array, spread: Array) -> Array:

@@ -6,6 +6,7 @@ not installed. Shapes use B batch, T timesteps, I input size, H units, G gates.
 
 from __future__ import annotations
 
+from rnndiag.records.activity import Activity, Budget, GateStatistics, UnitStatistics
 from rnndiag.records.checkpoint import (
     NO_OPTIMIZER,
     Checkpoint,
@@ -71,7 +72,15 @@ from rnndiag.records.report import (
     Surrounding,
     Unread,
 )
-from rnndiag.records.run import LayerRun, LayerWeights, NotAnalysed, Probe, ProbeRun
+from rnndiag.records.run import (
+    LayerArrays,
+    LayerRun,
+    LayerWeights,
+    NotAnalysed,
+    Probe,
+    ProbeRun,
+)
+from rnndiag.records.sweep import Row, RowStatus, Stamp, Sweep
 
 __all__ = [
     "CONFIDENCES",
@@ -79,8 +88,10 @@ __all__ = [
     "PARTS",
     "ROLES",
     "SEVERITIES",
+    "Activity",
     "Advice",
     "Array",
+    "Budget",
     "Call",
     "Change",
     "Checkpoint",
@@ -93,6 +104,7 @@ __all__ = [
     "Failed",
     "Finding",
     "Gap",
+    "GateStatistics",
     "Graph",
     "Growth",
     "History",
@@ -100,6 +112,7 @@ __all__ = [
     "Judgement",
     "KerasModel",
     "Lasting",
+    "LayerArrays",
     "LayerCourse",
     "LayerPair",
     "LayerPoint",
@@ -128,6 +141,8 @@ __all__ = [
     "Regression",
     "Report",
     "Role",
+    "Row",
+    "RowStatus",
     "Said",
     "Series",
     "Setting",
@@ -135,13 +150,16 @@ __all__ = [
     "Severity",
     "Shape",
     "Skipped",
+    "Stamp",
     "StateDict",
     "StoredArray",
     "Surrounding",
+    "Sweep",
     "TorchModule",
     "TrainingFact",
     "Trial",
     "Trials",
+    "UnitStatistics",
     "Unread",
     "Verdict",
     "WeightSizes",

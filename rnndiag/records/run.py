@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rnndiag.records.activity import Activity
 from rnndiag.records.checkpoint import NO_OPTIMIZER, ParameterUpdate
 from rnndiag.records.common import Array, Direction, Wiring
 
@@ -46,6 +47,27 @@ class LayerWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerArrays:
+    """What one recurrent layer and direction did at each step; for pictures and for files."""
+
+    h: Array
+    """(B, T, H) what the cell computed at each step, before a mask discards it."""
+    c: Array | None
+    """(B, T, H) LSTM cell state."""
+    gate_values: Mapping[str, Array]
+    """Gate name → (B, T, H)."""
+    dL_dh: Array
+    """(B, T, H) total gradient of the chosen cotangent; 0 at masked steps."""
+    dL_dc: Array | None
+    """(B, T, H) as autograd gives it for c_t, the path c_t → h_t of the same step included."""
+    direct: Array
+    """(B, T, H) the part of `dL_dh` that comes by way of no later step: all that a gradient of
+    the layer's output shows."""
+    gamma: Array | None = None
+    """(B, T, H) dL/dc_t without that path: (h_t, c_t) as independent coordinates."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerRun:
     """What one recurrent layer and direction did on the probe, in processing order."""
 
@@ -65,14 +87,8 @@ class LayerRun:
     rectified: bool
     """Whether the output activation is zero on a half-line (relu)."""
     framework: str
-    h: Array
-    """(B, T, H) what the cell computed at each step; the states that were carried: see mask."""
-    c: Array | None
-    """(B, T, H) LSTM cell state."""
-    gate_values: Mapping[str, Array]
-    """Gate name → (B, T, H)."""
-    preactivations: Mapping[str, Mapping[str, float]]
-    """Gate name → mean square of the kernel, recurrent and bias parts of its pre-activation."""
+    activity: Activity
+    """What the units and gates did over the unmasked steps, summed up."""
     mask: Array
     """(B, T) bool, true where the step was real to the network."""
     real: Array
@@ -80,20 +96,14 @@ class LayerRun:
     why_isotropic: str | None
     """Why the pulse is random unit vectors on h_T; None where it is a loss on the output."""
     pulse_log_norm: Array
-    """(P, B, T) natural logarithm of ‖(δ, γ)‖ of each pulse; -inf before it and where zero."""
+    """(P, B, T) natural logarithm of ‖(δ, γ)‖ of each pulse; -inf before it, where it is zero,
+    and where it was not followed any further."""
     tangent_log_growth: Array
     """(B, T) natural logarithm of a tangent vector's growth in each step; nan at masked ones."""
-    dL_dh: Array
-    """(B, T, H) total gradient of the chosen cotangent; 0 at masked steps."""
-    dL_dc: Array | None
-    """(B, T, H) as autograd gives it for c_t, the path c_t → h_t of the same step included."""
-    direct: Array
-    """(B, T, H) the part of `dL_dh` that comes by way of no later step: all that a gradient of
-    the layer's output shows."""
-    gamma: Array | None = None
-    """(B, T, H) dL/dc_t without that path: (h_t, c_t) as independent coordinates."""
     loss_log_norm: Array | None = None
     """(B, T) natural logarithm of ‖(δ, γ)‖ of the loss; None without a loss."""
+    arrays: LayerArrays | None = None
+    """Every state, gate and gradient, where somebody asked for them."""
     isolated: str | None = None
     """Why the layer was fed with something else than what the network feeds it: noise, mostly."""
     stateful: bool = False

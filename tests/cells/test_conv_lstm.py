@@ -11,13 +11,15 @@ import pytest
 import torch
 from equations import KERAS_3
 from torch import Tensor
+from trajectories import after, steps, whole
 
 from rnndiag.activations import UnknownActivation
+from rnndiag.arriving import Losses
 from rnndiag.cells.base import UnfitWeights
 from rnndiag.cells.conv_lstm import ConvLSTM, ConvLSTM2D
 from rnndiag.convolutions import UnknownGeometry
+from rnndiag.journal import Journal
 from rnndiag.records import Array, LayerSpec, Writer
-from rnndiag.recurrence import Journal, Recurrence
 
 STEPS, BATCH, ROWS, COLUMNS, CHANNELS, FILTERS = 4, 2, 5, 4, 3, 2
 POSITIONS = ROWS * COLUMNS
@@ -121,21 +123,23 @@ def test_states_and_total_gradients(size: tuple[int, int]) -> None:
     wanted = reference(x, *weights)
     weighed = normal(STEPS, BATCH, POSITIONS * FILTERS, seed=2)
     (flat(wanted.h) * weighed).sin().sum().backward()
-    journal = Journal(cell, None)
-    h, _ = Recurrence.apply(journal, cell.project(x).requires_grad_(), *cell.zero_state(BATCH))
+    journal, ear = Journal(cell, None), Losses(in_full=True)
+    journal.listen(ear)
+    h, _ = journal.run_over(x, cell.zero_state(BATCH))
     (h * weighed).sin().sum().backward()
-    run, totals = journal.run, journal.take_totals()
-    shown = cell.hidden_cotangent(run.z, run.before, totals.states)
+    run = journal.run
+    totals = ear.states(run)
+    shown = cell.hidden_cotangent(whole(run), totals)
     pairs = {
-        "h": (run.after[0], flat(wanted.h)),
-        "c": (run.after[1], flat(wanted.c)),
-        "dL/dh": (totals.states[0], gradients(wanted.h)),
-        "dL/dc without its way through h": (totals.states[1], gradients(wanted.carried)),
+        "h": (run.h, flat(wanted.h)),
+        "c": (after(run)[1], flat(wanted.c)),
+        "dL/dh": (totals[0], gradients(wanted.h)),
+        "dL/dc without its way through h": (totals[1], gradients(wanted.carried)),
         "dL/dc": (shown[1], gradients(wanted.c)),
     }
     for name, (mine, theirs) in pairs.items():
         torch.testing.assert_close(mine, theirs, rtol=1e-11, atol=1e-12, msg=name)
-    assert float(totals.states[1].abs().max()) > 0.1
+    assert float(totals[1].abs().max()) > 0.1
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -148,7 +152,7 @@ def test_pull_and_push_are_adjoint(rank: int) -> None:
     assert cell.grid == (4, 3, 3)[:rank]
     width = cell.positions * FILTERS
     before = (normal(STEPS, BATCH, width, seed=2), normal(STEPS, BATCH, width, seed=3))
-    jacobian = cell.linearise(cell.project(x), before)
+    jacobian = cell.linearise(steps(cell, cell.project(x), before))
     up = (normal(3, BATCH, width, seed=4), normal(3, BATCH, width, seed=5))
     forth = (normal(3, BATCH, width, seed=6), normal(3, BATCH, width, seed=7))
     _, pulled = jacobian.pull(1, up)
@@ -172,10 +176,12 @@ def test_parts_add_up_to_what_the_gates_are_of() -> None:
     cell, x = made(*arrays(3, 3))
     state = (normal(STEPS, BATCH, POSITIONS * FILTERS), cell.zero_state(BATCH)[1])
     z = cell.project(x)
-    for gate, parts in zip(cell.gate_values(z, state)[:2], cell.parts(z, state), strict=False):
-        total = parts.kernel + parts.recurrent + parts.bias
-        torch.testing.assert_close(torch.sigmoid(total), gate)
-        assert parts.bias.shape == (POSITIONS * FILTERS,)
+    done = steps(cell, z, state)
+    parts = cell.parts(done)
+    total = (parts.kernel + parts.recurrent + parts.bias).chunk(4, -1)
+    for part, gate in zip(total[:2], done.gates[:2], strict=True):
+        torch.testing.assert_close(torch.sigmoid(part), gate)
+    assert parts.bias.shape == (4 * POSITIONS * FILTERS,)
 
 
 def test_shapes_and_the_way_back() -> None:

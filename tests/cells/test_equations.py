@@ -7,6 +7,7 @@ import pytest
 import torch
 from equations import ALL, INPUTS, PLAIN, UNITS, WITHOUT_BIAS, Case, Floats
 from torch import Tensor
+from trajectories import steps
 
 from rnndiag.cells.base import as_array
 from rnndiag.cells.gru import GRU
@@ -30,7 +31,8 @@ def test_step_and_gates_in_float64(case: Case) -> None:
     x, *before = draw(INPUTS, *example.widths)
     cell = example.cell.double()
     z = cell.project(torch.from_numpy(x))
-    got = (*cell.step(z, tensors(tuple(before))), *cell.gate_values(z, tensors(tuple(before))))
+    state = tensors(tuple(before))
+    got = (*cell.step(z, state), *steps(cell, z, state).gates)
     want = (*example.step(x, tuple(before)), *example.gates(x, tuple(before)))
     for mine, reference in zip(got, want, strict=True):
         np.testing.assert_allclose(as_array(mine), reference, rtol=0, atol=1e-13)
@@ -67,13 +69,14 @@ def test_parts_add_up_to_what_the_gates_are_opened_by(case: Case) -> None:
     z, state = cell.project(torch.from_numpy(x)), tensors(tuple(before))
     functions = [cell.recurrent_activation] * len(cell.gates)
     functions[len(cell.gates) - (2 if isinstance(cell, LSTM) else 1)] = cell.activation
-    rows = zip(functions, cell.parts(z, state), cell.gate_values(z, state), strict=True)
-    for function, part, gate in rows:
-        torch.testing.assert_close(function(part.kernel + part.recurrent + part.bias), gate)
-    kernels = torch.cat([part.kernel for part in cell.parts(z, state)], -1)
-    torch.testing.assert_close(kernels, torch.from_numpy(x) @ cell.kernel)
-    at_rest = cell.parts(z, tuple(torch.zeros_like(part) for part in state))
-    assert not any(bool(part.recurrent.any()) for part in at_rest)
+    made = steps(cell, z, state)
+    parts = cell.parts(made)
+    totals = (parts.kernel + parts.recurrent + parts.bias).chunk(len(cell.gates), -1)
+    for function, total, gate in zip(functions, totals, made.gates, strict=True):
+        torch.testing.assert_close(function(total), gate)
+    torch.testing.assert_close(parts.kernel, torch.from_numpy(x) @ cell.kernel)
+    at_rest = cell.parts(steps(cell, z, tuple(torch.zeros_like(part) for part in state)))
+    assert not at_rest.recurrent.any()
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=str)

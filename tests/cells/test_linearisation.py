@@ -7,6 +7,7 @@ import pytest
 import torch
 from equations import ALL, INPUTS, PLAIN, Case, Example
 from torch import Tensor
+from trajectories import steps
 
 from rnndiag import activations
 from rnndiag.cells.base import AutogradLinearisation, State
@@ -54,7 +55,7 @@ def test_pull_is_autograds_gradient_of_one_step(case: Case) -> None:
         inputs = [part[t].clone().requires_grad_() for part in (z, *before)]
         after = example.cell.step(inputs[0], tuple(inputs[1:]))
         want = torch.autograd.grad(dot(after, cotangent), inputs)
-        dz, previous = example.cell.linearise(z, before).pull(t, cotangent)
+        dz, previous = example.cell.linearise(steps(example.cell, z, before)).pull(t, cotangent)
         for mine, reference in zip((dz, *previous), want, strict=True):
             torch.testing.assert_close(mine, reference, rtol=1e-12, atol=1e-13)
 
@@ -70,7 +71,9 @@ def test_push_is_the_slope_of_the_equations_in_numpy(case: Case) -> None:
             moved = zip(before, tangent, strict=True)
             state = tuple((part[t] + sign * eps * v).numpy() for part, v in moved)
             ends.append(example.step(x[t].numpy(), state))
-        jacobian = example.cell.linearise(example.cell.double().project(x), before)
+        jacobian = example.cell.linearise(
+            steps(example.cell, example.cell.double().project(x), before)
+        )
         for mine, up, down in zip(jacobian.push(t, tangent), *ends, strict=True):
             np.testing.assert_allclose(mine.numpy(), (up - down) / (2 * eps), rtol=0, atol=5e-9)
 
@@ -78,7 +81,7 @@ def test_push_is_the_slope_of_the_equations_in_numpy(case: Case) -> None:
 @pytest.mark.parametrize("case", ALL, ids=str)
 def test_pull_and_push_are_adjoint_and_take_extra_axes(case: Case) -> None:
     example = case.make()
-    jacobian = example.cell.linearise(*trajectory(example))
+    jacobian = example.cell.linearise(steps(example.cell, *trajectory(example)))
     cotangents, tangents = vectors(example, 2, 3, seed=5), vectors(example, 2, 3, seed=8)
     dz, pulled = jacobian.pull(1, cotangents)
     pushed = jacobian.push(1, tangents)
@@ -99,7 +102,10 @@ def test_closed_form_and_autograd_agree_for_every_activation(case: Case, name: s
     function = activations.activation(name, case.spec().writer)
     cell.functions = (function,) * len(cell.functions)
     z, before = trajectory(example)
-    closed, general = cell.linearise(z, before), AutogradLinearisation(cell.step, z, before)
+    closed, general = (
+        cell.linearise(steps(cell, z, before)),
+        AutogradLinearisation(cell.step, z, before),
+    )
     assert isinstance(closed, AutogradLinearisation) is not function.elementwise
     cotangents, tangents = vectors(example, 2), vectors(example, 2, seed=8)
     (dz, pulled), (general_dz, general_pulled) = (j.pull(2, cotangents) for j in (closed, general))
@@ -115,12 +121,13 @@ def test_the_cells_cotangent_with_the_path_through_h(case: Case) -> None:
     z, before = trajectory(example)
     delta, gamma = (torch.stack([part] * STEPS) for part in vectors(example))
     assert isinstance(example.cell, LSTM)
-    *_, o = example.cell.gate_values(z, before)
+    made = steps(example.cell, z, before)
+    *_, o = made.gates
     c = example.cell.step(z, before)[1].requires_grad_()
     h = o * example.cell.activation(c)
     h = h if example.cell.projection is None else h @ example.cell.projection
     (through,) = torch.autograd.grad((h * delta).sum(), c)
-    same, total = example.cell.hidden_cotangent(z, before, (delta, gamma))
+    same, total = example.cell.hidden_cotangent(made, (delta, gamma))
     torch.testing.assert_close(total, gamma + through, rtol=1e-12, atol=1e-13)
     assert same is delta
 
@@ -133,9 +140,10 @@ def test_slopes_of_saturated_units_keep_their_digits_in_float32(case: Case) -> N
     z = z.sign() * normal(*z.shape, seed=9).abs().clamp(0.5, 1) * 30
     z, before = z.float().double(), tuple(part.float().double() for part in before)
     rounded.cell.float()
-    approximate = rounded.cell.linearise(z.float(), tuple(part.float() for part in before))
+    given = (z.float(), tuple(part.float() for part in before))
+    approximate = rounded.cell.linearise(steps(rounded.cell, *given))
     cotangent = vectors(exact)
-    dz, _ = exact.cell.linearise(z, before).pull(0, cotangent)
+    dz, _ = exact.cell.linearise(steps(exact.cell, z, before)).pull(0, cotangent)
     dz32, _ = approximate.pull(0, tuple(part.float() for part in cotangent))
     assert dz.abs().min() < 1e-9
     ratio = dz32.double() / dz

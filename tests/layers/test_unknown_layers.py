@@ -162,7 +162,7 @@ def test_a_recurrent_layer_wants_a_sequence(shape: tuple[int, ...]) -> None:
     network.run((Signal(torch.zeros(shape)),), recorder)
     (entry,) = recorder.entries
     assert str(shape) in str(entry.isolated)
-    assert entry.z.shape[:2] == (STEPS, BATCH)
+    assert entry.journal.run.h.shape[:2] == (STEPS, BATCH)
 
 
 @pytest.mark.parametrize("states", [1, 3])

@@ -42,7 +42,7 @@ def features(folder: Path, **others: Array) -> Path:
 
 def run(network: nn.Module, factory: str, folder: Path, **options: Any) -> ProbeRun:
     chosen = Options(model=f"{NETWORKS}:{factory}", device="cpu", **options)
-    return pipeline.inspect(str(saved(network, folder)), chosen).run
+    return pipeline.inspect(str(saved(network, folder)), chosen, in_full=True).run
 
 
 def error(found: Any, expected: Any) -> float:
@@ -58,17 +58,19 @@ def test_the_same_as_by_the_state_dict(tmp_path: Path, loss: str | None) -> None
     ids = np.random.default_rng(0).integers(0, TOKENS, (BATCH, STEPS))
     np.save(tmp_path / "ids.npy", ids)
     options = {"probe": str(tmp_path / "ids.npy"), "loss": loss, "device": "cpu"}
-    assumed = pipeline.inspect(str(path), Options(**options)).run
-    own = pipeline.inspect(str(path), Options(model=f"{NETWORKS}:Chain", **options)).run
+    assumed = pipeline.inspect(str(path), Options(**options), in_full=True).run
+    own = pipeline.inspect(
+        str(path), Options(model=f"{NETWORKS}:Chain", **options), in_full=True
+    ).run
     assert (assumed.wiring, own.wiring) == ("assumed", "exact")
     assert error(own.outputs[0], assumed.outputs[0]) < TOLERANCE
     for found, expected in zip(own.layers, assumed.layers, strict=True):
         assert (found.name, found.id, found.index) == (expected.name, expected.id, expected.index)
         assert found.parameters == expected.parameters
         for quantity in ("h", "c", "dL_dh", "dL_dc", "gamma", "direct"):
-            value = getattr(expected, quantity)
+            value = getattr(expected.arrays, quantity)
             assert value.any()
-            assert error(getattr(found, quantity), value) < TOLERANCE
+            assert error(getattr(found.arrays, quantity), value) < TOLERANCE
         assert error(np.exp(found.pulse_log_norm), np.exp(expected.pulse_log_norm)) < TOLERANCE
 
 
@@ -104,20 +106,20 @@ def test_a_cell_in_a_loop_against_autograd(tmp_path: Path, factory: str) -> None
     h = torch.stack([own[0] for own in states], 1)
     loss = network.fc(h).square().mean() + states[-1][0].square().mean()
     loss.backward()
-    assert error(layer.h, h.detach()) < TOLERANCE
-    assert error(layer.dL_dh, torch.stack([s[0].grad for s in states], 1)) < TOLERANCE
-    if layer.dL_dc is not None:
-        assert error(layer.dL_dc, torch.stack([s[1].grad for s in states], 1)) < TOLERANCE
+    assert error(layer.arrays.h, h.detach()) < TOLERANCE
+    assert error(layer.arrays.dL_dh, torch.stack([s[0].grad for s in states], 1)) < TOLERANCE
+    if layer.arrays.dL_dc is not None:
+        assert error(layer.arrays.dL_dc, torch.stack([s[1].grad for s in states], 1)) < TOLERANCE
 
 
 def test_what_comes_directly_to_a_step_of_a_loop(tmp_path: Path) -> None:
     network = live_networks.Loop()
     probe = features(tmp_path)
     (layer,) = run(network, "Loop", tmp_path, probe=str(probe), loss="mean_square").layers
-    h = torch.from_numpy(layer.h).requires_grad_()
+    h = torch.from_numpy(layer.arrays.h).requires_grad_()
     (network.fc(h).square().mean() + h[:, -1].square().mean()).backward()
     assert h.grad is not None
-    assert error(layer.direct, h.grad) < TOLERANCE
+    assert error(layer.arrays.direct, h.grad) < TOLERANCE
 
 
 def test_a_state_that_is_changed_in_between_is_isolated(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_a_state_that_is_changed_in_between_is_isolated(tmp_path: Path) -> None:
     assert found.wiring == "isolated"
     assert layer.isolated is not None
     assert "changes its state between the calls" in layer.isolated
-    assert layer.h.shape == (BATCH, STEPS, UNITS)
+    assert layer.arrays.h.shape == (BATCH, STEPS, UNITS)
     unchanged = run(live_networks.Loop(), "Loop", tmp_path, probe=str(features(tmp_path)))
     assert unchanged.wiring == "exact"
 
@@ -144,7 +146,9 @@ def test_calls_that_go_on_are_one_sequence(
     for own, expected in zip(found.layers, whole.layers, strict=True):
         assert own.call == 0
         for quantity in ("h", "dL_dh", "dL_dc", "gamma", "direct"):
-            assert error(getattr(own, quantity), getattr(expected, quantity)) < TOLERANCE
+            assert (
+                error(getattr(own.arrays, quantity), getattr(expected.arrays, quantity)) < TOLERANCE
+            )
         assert error(np.exp(own.pulse_log_norm), np.exp(expected.pulse_log_norm)) < TOLERANCE
 
 
@@ -241,7 +245,7 @@ def test_time_first_is_turned(tmp_path: Path) -> None:
     plain = run(network, "BatchFirst", tmp_path, probe=probe, loss="mean_square")
     assert any("time first" in note for note in turned.notes)
     assert not any("time first" in note for note in plain.notes)
-    assert error(turned.layers[0].dL_dh, plain.layers[0].dL_dh) < TOLERANCE
+    assert error(turned.layers[0].arrays.dL_dh, plain.layers[0].arrays.dL_dh) < TOLERANCE
     assert [own.shape for own in turned.outputs] == [(BATCH, STEPS, CLASSES), (BATCH, 1, UNITS)]
     assert error(turned.outputs[0], plain.outputs[0]) < TOLERANCE
 
@@ -251,8 +255,8 @@ def test_a_loop_over_time_first(tmp_path: Path) -> None:
     probe = features(tmp_path)
     found = run(network, "LoopTimeFirst", tmp_path, probe=str(probe))
     (layer,) = found.layers
-    assert (found.wiring, layer.h.shape) == ("exact", (BATCH, STEPS, UNITS))
-    assert error(found.outputs[0], layer.h) < TOLERANCE
+    assert (found.wiring, layer.arrays.h.shape) == ("exact", (BATCH, STEPS, UNITS))
+    assert error(found.outputs[0], layer.arrays.h) < TOLERANCE
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "LSTMCell", "RNNCell"])
@@ -282,8 +286,8 @@ def test_subclasses_learnt_states_and_several_calls(tmp_path: Path) -> None:
     x = torch.from_numpy(np.load(probe)["x"])
     h, c = (part.detach().expand(1, BATCH, UNITS).contiguous() for part in network.first)
     with torch.no_grad():
-        assert error(found.layers[0].h, network.lstm(x, (h, c))) < TOLERANCE
-        assert error(found.layers[1].h, network.lstm(x.flip(1))) < TOLERANCE
+        assert error(found.layers[0].arrays.h, network.lstm(x, (h, c))) < TOLERANCE
+        assert error(found.layers[1].arrays.h, network.lstm(x.flip(1))) < TOLERANCE
 
 
 def test_what_is_not_called_is_named(tmp_path: Path) -> None:

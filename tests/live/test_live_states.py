@@ -103,7 +103,7 @@ def run(change: Change, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ProbeR
         loss="mean_square",
         device="cpu",
     )
-    return pipeline.inspect(str(folder / "network.pt"), options).run
+    return pipeline.inspect(str(folder / "network.pt"), options, in_full=True).run
 
 
 def gradients(change: Change, folder: Path) -> np.ndarray:
@@ -131,7 +131,7 @@ def test_a_state_changed_in_place_is_isolated(
     (layer,) = found.layers
     assert found.wiring == "isolated"
     assert "changes its state between the calls" in str(layer.isolated)
-    assert layer.h.shape == (BATCH, STEPS, UNITS)
+    assert layer.arrays.h.shape == (BATCH, STEPS, UNITS)
 
 
 @pytest.mark.parametrize("change", [with_another_gradient, half_detached])
@@ -150,7 +150,7 @@ def test_the_same_values_with_their_history_are_one_sequence(
     (layer,) = found.layers
     assert (found.wiring, layer.isolated) == ("exact", None)
     assert not any("detaches" in note for note in found.notes)
-    np.testing.assert_allclose(layer.dL_dh, gradients(change, tmp_path), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(layer.arrays.dL_dh, gradients(change, tmp_path), rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("change", [detached, detached_in_place])
@@ -159,15 +159,15 @@ def test_a_detached_state_is_one_sequence_and_said(
 ) -> None:
     found = run(change, tmp_path, monkeypatch)
     (layer,) = found.layers
-    assert (layer.isolated, layer.h.shape) == (None, (BATCH, STEPS, UNITS))
+    assert (layer.isolated, layer.arrays.h.shape) == (None, (BATCH, STEPS, UNITS))
     assert any("detaches its state between calls" in n and "1 timestep;" in n for n in found.notes)
     # The loss's gradient is the network's own, and ends at each call.
     reference = gradients(detached, tmp_path)
-    np.testing.assert_allclose(layer.dL_dh, reference, rtol=0, atol=1e-8)
-    np.testing.assert_allclose(layer.direct, reference, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(layer.arrays.dL_dh, reference, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(layer.arrays.direct, reference, rtol=0, atol=1e-8)
     # The pulses go through the recurrence all the same.
     whole = run(untouched, tmp_path, monkeypatch).layers[0]
-    np.testing.assert_allclose(layer.h, whole.h, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(layer.arrays.h, whole.arrays.h, rtol=0, atol=1e-6)
     assert np.isfinite(layer.pulse_log_norm).all()
 
 

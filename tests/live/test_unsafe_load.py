@@ -158,7 +158,9 @@ def test_one_place_runs_pickles_and_one_asks_it_to() -> None:
     assert running == [str(Path("checkpoints/_torch/unpickling.py"))]
     asking = [path for path, text in texts.items() if "_torch import unpickling" in text]
     assert asking == [str(Path("live/unpickling.py"))]
-    assert not [path for path, text in texts.items() if "pickle.load" in text]
+    # What rnndiag's own processes tell one another is no file of anybody's.
+    own = {str(Path("sweeping", name)) for name in ("_serving.py", "_lanes.py")}
+    assert {path for path, text in texts.items() if "pickle.load" in text} == own
 
 
 def test_one_of_both_is_enough() -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from layer_runs import altered, arrays_of
 
 from rnndiag.cells.simple_rnn import SimpleRNN
+from rnndiag.following import tangent_growth
 from rnndiag.measurements import lyapunov, state_dimension
 from rnndiag.records import LayerSpec, Options, Writer
-from rnndiag.recurrence import tangent_growth, unroll
+from rnndiag.recurrence import unroll
 
 OPTIONS = Options()
 
@@ -198,12 +198,13 @@ def test_states_that_say_nothing_are_skipped(make_run, h, reason):
 def test_duplicates_change_nothing_but_the_standard_error(make_run):
     rng = np.random.default_rng(3)
     run = make_run(tangent_log_growth=rng.normal(-0.1, 0.3, (4, 60)))
-    twice = replace(
+    names = "mask", "real", "tangent_log_growth"
+    gates = arrays_of(run).gate_values.items()
+    twice = altered(
         run,
-        **{
-            name: np.concatenate([getattr(run, name)] * 2)
-            for name in ("h", "c", "mask", "real", "tangent_log_growth")
-        },
+        gate_values={name: np.concatenate([values] * 2) for name, values in gates},
+        **{name: np.concatenate([getattr(arrays_of(run), name)] * 2) for name in ("h", "c")},
+        **{name: np.concatenate([getattr(run, name)] * 2) for name in names},
     )
     plain, same = lyapunov.measure(run, OPTIONS), lyapunov.measure(twice, OPTIONS)
     assert same.top == pytest.approx(plain.top)

@@ -29,6 +29,6 @@ def inspect(tmp_path: Path) -> Inspect:
             probe = str(tmp_path / "probe.npz")
             np.savez(probe, **{f"x{k}" if k else "x": x.numpy() for k, x in enumerate(inputs)})
         chosen = Options(probe=probe, device="cpu", seeds=1, batch=2, timesteps=8, **options)
-        return pipeline.inspect(str(tmp_path / "model.pt"), chosen)
+        return pipeline.inspect(str(tmp_path / "model.pt"), chosen, in_full=True)
 
     return run

@@ -26,7 +26,7 @@ STEPS, INPUTS = 7, 3
 
 
 def diagnose(path: Path) -> Diagnosis:
-    return pipeline.inspect(str(path), Options(device="cpu", seeds=1, batch=2))
+    return pipeline.inspect(str(path), Options(device="cpu", seeds=1, batch=2), in_full=True)
 
 
 def saved(folder: Path, *layers: Any) -> tuple[Diagnosis, Path]:

@@ -30,7 +30,9 @@ def test_an_odd_configuration_of_a_custom_layer_is_its_own_affair(
     model.add(Odd())
     model.add(keras.layers.GRU(2))
     model.save(tmp_path / "odd.h5")
-    first, second = pipeline.inspect(str(tmp_path / "odd.h5"), Options(batch=2)).run.layers
+    first, second = pipeline.inspect(
+        str(tmp_path / "odd.h5"), Options(batch=2), in_full=True
+    ).run.layers
     assert first.isolated is None
     assert "Odd" in str(second.isolated)
 
@@ -42,6 +44,6 @@ def test_a_regularizer_of_the_users_own_is_a_name_among_the_facts(tmp_path: Path
 
     rnn = keras.layers.LSTM(3, kernel_regularizer=gentle)
     keras.Sequential([keras.Input((6, 2)), rnn]).save(tmp_path / "own.h5")
-    report = pipeline.inspect(str(tmp_path / "own.h5"), Options(batch=2)).report
+    report = pipeline.inspect(str(tmp_path / "own.h5"), Options(batch=2), in_full=True).report
     facts = {fact.name: fact.value for fact in report.training}
     assert "gentle" in str(facts["kernel_regularizer"])

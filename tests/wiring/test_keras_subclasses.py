@@ -25,7 +25,7 @@ INPUT = (6, 2)
 
 
 def run(path: Path) -> ProbeRun:
-    return pipeline.inspect(str(path), Options(batch=2, seeds=1)).run
+    return pipeline.inspect(str(path), Options(batch=2, seeds=1), in_full=True).run
 
 
 def saved(path: Path, layer: Any) -> Path:

@@ -157,10 +157,14 @@ def test_total_gradients(inspect: Inspect, kind: type[nn.RNNBase]) -> None:
     done = inspect(module.state_dict(), x, loss="mean_square")
     expected = unrolled_gradients(module, x)
     for layer, (dh, dc) in zip(done.run.layers, expected, strict=True):
-        np.testing.assert_allclose(layer.dL_dh, dh, rtol=0, atol=1e-6 * dh.abs().max().item())
-        assert (layer.dL_dc is None) == (dc is None)
-        if layer.dL_dc is not None and dc is not None:
-            np.testing.assert_allclose(layer.dL_dc, dc, rtol=0, atol=1e-6 * dc.abs().max().item())
+        np.testing.assert_allclose(
+            layer.arrays.dL_dh, dh, rtol=0, atol=1e-6 * dh.abs().max().item()
+        )
+        assert (layer.arrays.dL_dc is None) == (dc is None)
+        if layer.arrays.dL_dc is not None and dc is not None:
+            np.testing.assert_allclose(
+                layer.arrays.dL_dc, dc, rtol=0, atol=1e-6 * dc.abs().max().item()
+            )
 
 
 def one_direction(module: nn.RNNBase, ending: str) -> nn.RNNBase:
@@ -185,7 +189,9 @@ def test_total_gradients_of_both_directions(inspect: Inspect, kind: type[nn.RNNB
     ):
         ((dh, _),) = unrolled_gradients(one_direction(module, ending), read)
         # The mean is over twice as many numbers; gradients stand in processing order.
-        np.testing.assert_allclose(layer.dL_dh, dh / 2, rtol=0, atol=1e-6 * dh.abs().max().item())
+        np.testing.assert_allclose(
+            layer.arrays.dL_dh, dh / 2, rtol=0, atol=1e-6 * dh.abs().max().item()
+        )
 
 
 # ---------------------------------------------------------------- published networks
@@ -195,7 +201,7 @@ def test_total_gradients_of_both_directions(inspect: Inspect, kind: type[nn.RNNB
 def test_metapredict_reproduces_its_published_scores(version: str) -> None:
     stored = np.load(DATA / "metapredict.npz")
     options = Options(probe=str(DATA / "metapredict.npz"), probe_key=("x",), device="cpu")
-    run = pipeline.inspect(str(DATA / f"metapredict_{version}.pt"), options).run
+    run = pipeline.inspect(str(DATA / f"metapredict_{version}.pt"), options, in_full=True).run
     scores = run.outputs[0][..., 0].clip(0, 1)
     expected = stored[f"expected_{version}"]
     assert run.wiring == "assumed"
@@ -211,6 +217,6 @@ def test_padding_changes_nothing(tmp_path: Path, version: str) -> None:
     for k, length in enumerate(stored["lengths"]):
         np.save(tmp_path / "one.npy", stored["x"][k : k + 1, :length])
         options = Options(probe=str(tmp_path / "one.npy"), device="cpu")
-        run = pipeline.inspect(str(DATA / f"metapredict_{version}.pt"), options).run
+        run = pipeline.inspect(str(DATA / f"metapredict_{version}.pt"), options, in_full=True).run
         expected = stored[f"expected_{version}"][k, :length]
         np.testing.assert_allclose(run.outputs[0][0, :, 0].clip(0, 1), expected, rtol=0, atol=1e-6)

@@ -54,7 +54,9 @@ def trained_norm(norm: nn.Module) -> nn.Module:
 
 def run(path: Path, folder: Path, x: Tensor) -> Diagnosis:
     np.save(folder / "x.npy", x.numpy())
-    return pipeline.inspect(str(path), Options(probe=str(folder / "x.npy"), device="cpu"))
+    return pipeline.inspect(
+        str(path), Options(probe=str(folder / "x.npy"), device="cpu"), in_full=True
+    )
 
 
 CHAINS = {
@@ -133,7 +135,9 @@ def test_where_the_wiring_is_not_certain_modules_run_alone(tmp_path: Path, name:
     torch.manual_seed(1)
     network = NO_CHAINS[name]()
     torch.save(network.state_dict(), tmp_path / "m.pt")
-    done = pipeline.inspect(str(tmp_path / "m.pt"), Options(device="cpu", timesteps=8))
+    done = pipeline.inspect(
+        str(tmp_path / "m.pt"), Options(device="cpu", timesteps=8), in_full=True
+    )
     assert done.report.probe.wiring == "isolated"
     assert any(note.startswith("recurrent modules run on their own") for note in done.report.notes)
     recurrent = [n for n, m in network.named_children() if isinstance(m, nn.RNNBase)]
@@ -144,7 +148,9 @@ def test_a_further_parameter_ends_the_certainty(tmp_path: Path) -> None:
     network = Row(lstm=lstm(5, 6), fc=nn.Linear(6, 2))
     tensors = OrderedDict(network.state_dict(), temperature=torch.ones(1))
     torch.save(tensors, tmp_path / "m.pt")
-    done = pipeline.inspect(str(tmp_path / "m.pt"), Options(device="cpu", timesteps=8))
+    done = pipeline.inspect(
+        str(tmp_path / "m.pt"), Options(device="cpu", timesteps=8), in_full=True
+    )
     assert done.report.probe.wiring == "isolated"
     assert "temperature" in " ".join(done.report.notes)
 
@@ -152,6 +158,8 @@ def test_a_further_parameter_ends_the_certainty(tmp_path: Path) -> None:
 def test_sorted_tensors_that_fit_twice_are_not_wired(tmp_path: Path) -> None:
     network = Row(proj=nn.Linear(6, 6), lstm=lstm(6, 6))
     save_file(network.state_dict(), tmp_path / "m.safetensors")
-    done = pipeline.inspect(str(tmp_path / "m.safetensors"), Options(device="cpu", timesteps=8))
+    done = pipeline.inspect(
+        str(tmp_path / "m.safetensors"), Options(device="cpu", timesteps=8), in_full=True
+    )
     assert done.report.probe.wiring == "isolated"
     assert "in several ways" in " ".join(done.report.notes)

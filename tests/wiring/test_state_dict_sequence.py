@@ -29,7 +29,7 @@ def inspect(net: nn.Module, folder: Path, x: Tensor) -> Diagnosis:
     torch.save(net, folder / "net.pt")
     np.savez(folder / "probe.npz", x=x.numpy())
     options = Options(probe=str(folder / "probe.npz"), device="cpu", seeds=1)
-    return pipeline.inspect(str(folder / "net.pt"), options)
+    return pipeline.inspect(str(folder / "net.pt"), options, in_full=True)
 
 
 def lstm(inputs: int = INPUTS, **settings: Any) -> nn.LSTM:

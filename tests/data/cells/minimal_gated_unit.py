@@ -5,10 +5,11 @@ f = σ(z_f + h R_f)    n = φ(z_n + (f h) R_n)    h' = (1 - f) h + f n
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, InTorch, Parts, State
+from rnndiag.cells.base import Cell, InTorch, Parts, State, Steps
 from rnndiag.records import LayerSpec
 
 
@@ -22,20 +23,19 @@ class MGU(Cell):
         arrays = unpack(spec, len(cls.gates))
         return cls(arrays.kernel, arrays.recurrent_kernel, arrays.bias, gate_functions(spec))
 
-    def gate_values(self, z: Tensor, state: State) -> tuple[Tensor, ...]:
+    def products(self, z: Tensor, state: State) -> Tensor:
         (h,) = state
-        (zf, zn), (rf, rn) = z.chunk(2, -1), self.recurrent_kernel.chunk(2, -1)
+        (zf, _), (rf, rn) = z.chunk(2, -1), self.recurrent_kernel.chunk(2, -1)
         f = self.recurrent_activation(zf + h @ rf)
-        return f, self.activation(zn + (f * h) @ rn)
+        return torch.cat((h @ rf, (f * h) @ rn), -1)
 
-    def step(self, z: Tensor, state: State) -> State:
-        f, n = self.gate_values(z, state)
+    def activate(self, z: Tensor, r: Tensor) -> tuple[Tensor, ...]:
+        f, n = (z + r).chunk(2, -1)
+        return self.recurrent_activation(f), self.activation(n)
+
+    def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
+        f, n = gates
         return ((1 - f) * state[0] + f * n,)
 
-    def parts(self, z: Tensor, state: State) -> tuple[Parts, ...]:
-        (h,) = state
-        f, _ = self.gate_values(z, state)
-        rf, rn = self.recurrent_kernel.chunk(2, -1)
-        recurrent = (h @ rf, (f * h) @ rn)
-        rows = zip((z - self.bias).chunk(2, -1), recurrent, self.bias.chunk(2), strict=True)
-        return tuple(Parts(kernel=k, recurrent=r, bias=b) for k, r, b in rows)
+    def parts(self, steps: Steps) -> Parts:
+        return Parts(kernel=steps.z - self.bias, recurrent=steps.r, bias=self.bias)
