@@ -115,7 +115,7 @@ class _Network:
 
     def layers(self) -> Iterator[LayerSpec]:
         """All layers: what a wrapper wraps, or a nested model holds, before itself."""
-        yield from _within(self.graph)
+        yield from self.graph.every()
         yield from self.graph.beside
 
     def use(self, spec: LayerSpec, names: tuple[str, ...]) -> _Use:
@@ -147,19 +147,6 @@ def _analysed(run: ProbeRun) -> dict[tuple[str, str], list[tuple[frozenset[str],
             for name in names:
                 found.setdefault((layer.id, name), []).append((frozenset(names), use))
     return found
-
-
-def _within(graph: Graph) -> Iterator[LayerSpec]:
-    for spec in graph.layers.values():
-        yield from _and_inner(spec)
-
-
-def _and_inner(spec: LayerSpec) -> Iterator[LayerSpec]:
-    if spec.graph is not None:
-        yield from _within(spec.graph)
-    for inner in spec.inner:
-        yield from _and_inner(inner)
-    yield spec
 
 
 # ---------------------------------------------------------------- Keras

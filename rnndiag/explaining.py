@@ -13,11 +13,14 @@ from itertools import groupby
 from types import ModuleType
 from typing import Any
 
-from rnndiag import rules
-from rnndiag.rules import _docs
-from rnndiag.rules._documents import TITLES
+from rnndiag import rule_docs, rules
 from rnndiag.rules.base import HEADINGS, Cut, Thresholds
 
+TITLES = {
+    "A": "an answer on regularizing recurrent networks",
+    "B": "paper notes: RNN regularization (ELI5)",
+}
+"""The two documents that the rules follow: a rule cites a section as ``A: what to do 1``."""
 ELI5, SOURCES = HEADINGS[-2:]
 _WIDEST = 96
 """Columns of prose: longer lines are hard to read."""
@@ -33,7 +36,7 @@ def rule_table(*, width: int, color: bool) -> str:
     for family, own in groupby(rules.catalogue().items(), lambda item: item[1].RULE.family):
         lines += ["", _styled(family, _BOLD, color)]
         for code, module in own:
-            name, summary = rules.name_of(module), _docs.of(module).summary
+            name, summary = rules.name_of(module), rule_docs.of(module).summary
             head = f"{code}  {module.RULE.severity:<7}  "
             row = _wrapped(f"{name}: {_small(summary)}", width, head)
             lines += [row[0].replace(name, _styled(name, _BOLD, color), 1), *row[1:]]
@@ -51,7 +54,7 @@ def rule_markdown() -> str:
     """Every rule as a row of a table."""
     rows = ["| rule | name | severity | finds | sources |", "|---|---|---|---|---|"]
     for code, module in rules.catalogue().items():
-        doc = _docs.of(module)
+        doc = rule_docs.of(module)
         cited = "; ".join(source for source in doc.sources if _document(source))
         name, severity = rules.name_of(module), module.RULE.severity
         rows.append(f"| {code} | `{name}` | {severity} | {doc.summary} | {cited} |")
@@ -61,7 +64,7 @@ def rule_markdown() -> str:
 def explanation(code: str, *, eli5: bool, width: int, color: bool) -> str:
     """One rule's docstring and thresholds; with `eli5` for everyone."""
     module, width = rules.catalogue()[code], min(width, _WIDEST)
-    doc, rule = _docs.of(module), module.RULE
+    doc, rule = rule_docs.of(module), module.RULE
     title = _wrapped(f"{code} {rules.name_of(module)}: {_small(doc.summary)}", width)
     usual = f"{rule.family}; {rule.severity}, where the numbers do not tell otherwise"
     lines = [_styled(line, _BOLD, color) for line in title]
@@ -110,7 +113,7 @@ def _cuts(module: ModuleType) -> dict[str, Cut]:
 
 
 def _data(code: str, module: ModuleType) -> dict[str, Any]:
-    doc = _docs.of(module)
+    doc = rule_docs.of(module)
     return {
         "code": code,
         "name": rules.name_of(module),

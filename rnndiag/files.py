@@ -73,10 +73,17 @@ def _sibling(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        # mkstemp makes private files; what a user asks for gets the usual permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        make_usual(temporary, 0o666)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_usual(made: Path, most: int) -> None:
+    """Give it the permissions `most`, but for those that the user's umask takes.
+
+    `tempfile` makes what is private; what a user asks for is as private as all else.
+    """
+    umask = os.umask(0)
+    os.umask(umask)
+    made.chmod(most & ~umask)

@@ -64,9 +64,7 @@ def illustrate(
     return found.report
 
 
-def illustrate_comparison(
-    comparison: Comparison, folder: Path, *, force: bool = False, progress: Progress = silent
-) -> None:
+def illustrate_comparison(comparison: Comparison, folder: Path, *, force: bool = False) -> None:
     """Publish what changed as a folder; as `illustrate` otherwise."""
     from rnndiag.outputs.comparisons import json
     from rnndiag.publishing import comparison as pages
@@ -78,7 +76,7 @@ def illustrate_comparison(
     about = About(kind="compare", subject=" → ".join(names))
     folders.check_replaceable(folder, force=force, kind=about.kind)
     with folders.replacing(folder, about, force=force) as made:
-        publish("comparison", comparison, page, json.as_data(comparison), made, progress)
+        publish("comparison", comparison, page, json.as_data(comparison), made)
 
 
 def illustrate_course(

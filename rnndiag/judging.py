@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from rnndiag import rules
+from rnndiag.asking import Question, arguments, concerns_layer
 from rnndiag.errors import BadOption
 from rnndiag.records import (
     CONFIDENCES,
@@ -30,7 +31,6 @@ from rnndiag.records import (
     Skipped,
     Trials,
 )
-from rnndiag.rules._facts import Question, arguments, concerns_layer
 from rnndiag.rules.base import Fired, Rule, Thresholds
 
 Answer = Finding | Passed | NotJudged
@@ -224,7 +224,7 @@ def _padding(rule: Rule, question: Question) -> float:
     """The share of padding among the steps that a rule on states and gates rests on."""
     if rule.rests_on != "activity" or question.layer is None:
         return 0.0
-    activity = question.layer.measurements.get("unit_activity")
+    activity = question.layer.fact("unit_activity")
     return float(getattr(activity, "padding_share", 0.0))
 
 

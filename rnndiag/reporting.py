@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from rnndiag import __version__, coverage
+from rnndiag import __version__, coverage, mapping
 from rnndiag.probe.scale import scales
 from rnndiag.records import (
     Checkpoint,
@@ -18,7 +18,6 @@ from rnndiag.records import (
     KerasModel,
     LayerReport,
     LayerRun,
-    LayerSpec,
     NotAnalysed,
     ProbeReport,
     ProbeRun,
@@ -34,7 +33,9 @@ def assemble(
     checkpoint: Checkpoint, graph: Graph, run: ProbeRun, facts: Sequence[Mapping[str, Any]]
 ) -> Report:
     """One report from its parts; `facts` are the measurements of each of the run's layers."""
-    analysed = tuple(_analysed(layer, own) for layer, own in zip(run.layers, facts, strict=True))
+    analysed = tuple(
+        analysed_layer(layer, own) for layer, own in zip(run.layers, facts, strict=True)
+    )
     return Report(
         rnndiag_version=__version__,
         exit_code=0 if analysed else NOTHING_ANALYSED,
@@ -57,28 +58,15 @@ def non_finite(graph: Graph, run: ProbeRun) -> dict[str, int]:
     parts = (part for layer in run.layers for part in layer.parameters.values())
     measured = {name for names in parts for name in names}
     found: Counter[str] = Counter()
-    for spec in _specs(graph):
+    # Some wrappers hold what they wrap and its arrays besides: each counts once.
+    for spec in (own for own in graph.every() if own.graph is None and not own.inner):
         # An array without names is one that was made by hand.
         for names, array in zip(spec.parameters, spec.weights, strict=False):
             if not measured.intersection(names):
-                found[", ".join(names)] += int(array.size - np.isfinite(array).sum())
+                found[", ".join(names)] += sum(
+                    int(block.size - np.isfinite(block).sum()) for block in mapping.blocks(array)
+                )
     return {name: count for name, count in found.items() if count}
-
-
-def _specs(graph: Graph) -> Iterator[LayerSpec]:
-    """All layers; those of nested models and wrappers in the place of these."""
-    for spec in graph.layers.values():
-        yield from _within(spec)
-
-
-def _within(spec: LayerSpec) -> Iterator[LayerSpec]:
-    if spec.graph is not None:
-        yield from _specs(spec.graph)
-    elif not spec.inner:
-        yield spec
-    # Some wrappers hold what they wrap and its arrays besides: each counts once.
-    for inner in spec.inner:
-        yield from _within(inner)
 
 
 def _nothing_analysed(run: ProbeRun) -> tuple[str, ...]:
@@ -88,7 +76,8 @@ def _nothing_analysed(run: ProbeRun) -> tuple[str, ...]:
     return ("no recurrent layer could be analysed" if run.not_analysed else "no recurrent layer",)
 
 
-def _analysed(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:
+def analysed_layer(run: LayerRun, facts: Mapping[str, Any]) -> LayerReport:
+    """What is reported of a layer that ran, and of which `facts` were measured."""
     return LayerReport(
         name=run.name,
         id=run.id,

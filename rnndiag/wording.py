@@ -85,6 +85,11 @@ def place(answer: Finding | Passed | NotJudged | Said) -> str:
     return "" if answer.layer is None else f"{answer.layer}{_behind(answer.call, answer.direction)}"
 
 
+def address(layer: str, call: int, direction: str | None) -> str:
+    """``lstm/forward``, ``lstm#1/backward`` for a later call: plain text, for programs."""
+    return layer + (f"#{call}" if call else "") + (f"/{direction}" if direction else "")
+
+
 def _behind(call: int, direction: str | None) -> str:
     return (f"#{call}" if call else "") + _ARROWS.get(direction or "", "")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rnndiag import judging, rules
+from rnndiag import judging, rule_docs, rules
 from rnndiag.judging import REAL_DATA, UNPADDED
 from rnndiag.measurements.gate_activity import Gate, GateActivity
 from rnndiag.measurements.gradient_span import GradientSpan
@@ -30,7 +30,6 @@ from rnndiag.records import (
     Skipped,
     Trials,
 )
-from rnndiag.rules import _docs
 
 GATES = ("input", "forget", "candidate", "output")
 _NORM = ArrayNorm(norm=8.0, rms=0.1, max_abs=0.9)
@@ -214,7 +213,7 @@ def fires(rule: str, made: Report, trials: Trials | None = None, **policy: Any) 
 
 def _unsourced(found: Finding) -> list[str]:
     """The sources of steps that the rule does not name; of a paper its beginning is enough."""
-    sources = _docs.of(rules.catalogue()[found.rule]).sources
+    sources = rule_docs.of(rules.catalogue()[found.rule]).sources
     own = [step.source for step in found.advice if step not in (REAL_DATA, UNPADDED)]
     return [one for one in own if not one or not any(_begins(full, one) for full in sources)]
 

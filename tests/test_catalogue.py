@@ -12,11 +12,11 @@ from types import ModuleType
 
 import pytest
 from advise_runs import ROOT, run
+from cited_documents import SECTIONS
 from click.testing import Result
 
-from rnndiag import explaining, rules
-from rnndiag.rules import _docs
-from rnndiag.rules._documents import SECTIONS, TITLES
+from rnndiag import explaining, rule_docs, rules
+from rnndiag.explaining import TITLES
 from rnndiag.rules.base import HEADINGS, Thresholds
 
 RULES = rules.catalogue()
@@ -46,7 +46,7 @@ def test_the_table_has_every_rule_by_family() -> None:
     families = [line for line in text.splitlines() if line[:1].islower()]
     assert families == list(dict.fromkeys(module.RULE.family for module in RULES.values()))
     flat = words(text).lower()
-    assert all(_docs.of(module).summary.lower() in flat for module in RULES.values())
+    assert all(rule_docs.of(module).summary.lower() in flat for module in RULES.values())
 
 
 def test_rows_hang_from_their_names() -> None:
@@ -61,7 +61,7 @@ def test_the_json_says_all_of_every_rule() -> None:
     found = {rule["code"]: rule for rule in json.loads(text)}
     assert list(found) == list(RULES)
     for code, module in RULES.items():
-        doc, rule = _docs.of(module), found[code]
+        doc, rule = rule_docs.of(module), found[code]
         assert rule["name"] == rules.name_of(module)
         assert rule["summary"] == doc.summary
         assert list(rule["explanation"]) == list(HEADINGS)
@@ -94,7 +94,7 @@ def test_a_format_that_there_is_not() -> None:
 @pytest.mark.parametrize("code", RULES)
 def test_an_explanation_says_all_but_the_simplest(code: str) -> None:
     module = RULES[code]
-    text, doc = printed("explain", code), _docs.of(module)
+    text, doc = printed("explain", code), rule_docs.of(module)
     flat = words(text)
     assert flat.lower().startswith(f"{code} {rules.name_of(module)}: {doc.summary}".lower())
     for heading in set(HEADINGS) - {ELI5, SOURCES}:
@@ -111,7 +111,7 @@ def test_every_source_stands_with_its_document(code: str) -> None:
     block = text.partition("\nSources\n")[2].partition("\n\n")[0]
     items = [words(item) for item in block.split("\n  - ")]
     items[0] = items[0].removeprefix("- ")
-    for source in _docs.of(RULES[code]).sources:
+    for source in rule_docs.of(RULES[code]).sources:
         key, _, section = source.partition(": ")
         if key in TITLES:
             (own,) = (item for item in items if item.startswith(f"{key}, {TITLES[key]}: "))
@@ -141,7 +141,7 @@ def test_items_of_lists_hang_from_their_marks() -> None:
 def test_eli5_is_short(code: str) -> None:
     title, *rest = printed("explain", code, "--eli5").split("\n\n")
     assert title.startswith(code)
-    assert words(" ".join(rest)) == words(_docs.of(RULES[code]).sections[ELI5])
+    assert words(" ".join(rest)) == words(rule_docs.of(RULES[code]).sections[ELI5])
 
 
 @pytest.mark.parametrize(

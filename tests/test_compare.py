@@ -11,8 +11,8 @@ from rule_reports import layer, norms, report, span
 from rnndiag import comparing, judging
 from rnndiag.errors import BadOption
 from rnndiag.measurements.unit_activity import UnitActivity
-from rnndiag.outputs.comparisons import _words as words
 from rnndiag.outputs.comparisons import table
+from rnndiag.outputs.words import comparisons as words
 from rnndiag.records import Change, Comparison, LayerReport, Policy, Report, Skipped
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cited_documents import SECTIONS
 from rule_reports import layer, norms, report
 
 from rnndiag import planning, rules
@@ -27,7 +28,6 @@ from rnndiag.records import (
     Trials,
 )
 from rnndiag.records.plan import Plan, Step
-from rnndiag.rules._documents import SECTIONS
 
 NOTHING = LayerSettings(
     kernel_decay=Setting(value=0.0, source="config"),

@@ -19,7 +19,7 @@ from rnndiag import figures, registry
 from rnndiag.figures.base import Picture
 from rnndiag.figures.training import losses
 from rnndiag.measurements.unit_activity import UnitActivity
-from rnndiag.outputs.courses import _words as words
+from rnndiag.outputs.words import courses as words
 from rnndiag.publishing import course as pages
 from rnndiag.records import Course, Growth, History, Lasting, LayerCourse, Norms
 from rnndiag.tracking._regressions import between_ends

@@ -17,7 +17,7 @@ from rnndiag.advising import Case
 from rnndiag.comparing import _changes, _found, _matching
 from rnndiag.comparing._quantities import QUANTITIES, Quantity, with_tolerances
 from rnndiag.errors import BadOption, UnreadableCheckpoint
-from rnndiag.outputs.comparisons import _words as words
+from rnndiag.outputs.words import comparisons as words
 from rnndiag.progress import Progress, silent
 from rnndiag.records import Comparison, LayerPair, Report
 from rnndiag.wording import title

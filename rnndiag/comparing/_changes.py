@@ -50,7 +50,7 @@ def pair(
 
 
 def _side(layer: LayerReport, quantity: Quantity) -> _Side:
-    fact = layer.measurements.get(quantity.fact)
+    fact = layer.fact(quantity.fact)
     value = quantity.of(layer)
     decays = getattr(fact, "decay_per_step", None) is not None
     return _Side(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rnndiag.errors import BadOption
-from rnndiag.records import LayerReport, Skipped
+from rnndiag.records import LayerReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,8 @@ class Quantity:
 
     def of(self, layer: LayerReport) -> float | None:
         """Its value in a layer's report; None where it was not measured."""
-        fact = layer.measurements.get(self.fact)
-        if fact is None or isinstance(fact, Skipped):
+        fact = layer.fact(self.fact)
+        if fact is None:
             return None
         if isinstance(fact, Mapping):
             # A record for each gate: the worst of them.

@@ -27,11 +27,16 @@ def _expand(path: str) -> list[Path]:
     elif place.exists():
         inside = [place]
     else:
-        names = glob.glob(path, recursive=True)  # noqa: PTH207  Path.glob takes no absolute ones
-        inside = [Path(name) for name in names if Path(name).is_file()]
+        inside = matching(path)
     if not inside:
         raise BadOption(f"{path}: no files there", "name checkpoints, a folder, or a pattern")
     return inside
+
+
+def matching(pattern: str) -> list[Path]:
+    """The files that a glob pattern stands for; ``**`` is any number of folders."""
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207  Path.glob takes no absolute ones
+    return [Path(name) for name in names if Path(name).is_file()]
 
 
 def natural(path: Path) -> list[tuple[int, str]]:

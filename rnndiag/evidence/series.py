@@ -1,56 +1,22 @@
-"""Checkpoints of one training run as a series: how large each layer's weights were, and when.
-
-No probe is run. The cells are rebuilt as for one, so that the arrays measured are the same.
-"""
+"""Checkpoints of one training run as a series: how large each layer's weights were, and when."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rnndiag.errors import BadOption, NoCheckpoint, RnndiagError
+from rnndiag.evidence._members import CLOCKS, Layout, Member, read_member
 from rnndiag.evidence.files import files_in
 from rnndiag.printable import first_of
 from rnndiag.progress import Progress, silent
-from rnndiag.records import Array, Checkpoint, LayerWeights, Options, Series, Shape, WeightSizes
+from rnndiag.records import Options, Series, WeightSizes
 
-_CLOCKS = ("epoch", "global_step", "step", "optimizer_step")
-"""Training facts that count how far training had come."""
-_OWN_SOURCES = ("checkpoint",)
-"""Where the first three of them stand; among settings the same words mean other things."""
 _LEAST = 2
 _SHOWN = 3
 """Files that a note names."""
-
-Layout = frozenset[tuple[str, Shape, Shape]]
-"""The recurrent layers of a network, and the shapes of their kernels."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Sizes:
-    """Norms of one layer and direction in one checkpoint; None where not finite."""
-
-    shapes: tuple[Shape, Shape]
-    kernel: float | None
-    recurrent: float | None
-    bias: float | None
-    has_bias: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Member:
-    """One checkpoint of the series."""
-
-    path: Path
-    clocks: Mapping[str, float]
-    layers: Mapping[str, _Sizes]
-
-    @property
-    def layout(self) -> Layout:
-        return frozenset((name, *sizes.shapes) for name, sizes in self.layers.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +86,15 @@ def survey(
 
 def _read_each(
     files: Sequence[Path], options: Options, progress: Progress
-) -> tuple[list[_Member], list[tuple[Path, str]], list[Path]]:
+) -> tuple[list[Member], list[tuple[Path, str]], list[Path]]:
     """What could be read, what could not, and what is no checkpoint at all."""
-    members: list[_Member] = []
+    members: list[Member] = []
     gaps: list[tuple[Path, str]] = []
     unknown: list[tuple[Path, str]] = []
     for place, path in enumerate(files):
         progress(f"reading {path.name}", place / len(files))
         try:
-            members.append(_member(path, options))
+            members.append(read_member(path, options))
         except RnndiagError as error:
             failed = unknown if isinstance(error, NoCheckpoint) else gaps
             failed.append((path, error.message.removeprefix(f"{path}: ")))
@@ -158,99 +124,36 @@ def _notes(gaps: Sequence[tuple[Path, str]], others: Sequence[Path]) -> tuple[st
     return (*told, *no_checkpoints(others))
 
 
-# ---------------------------------------------------------------- one file
-
-
-def _member(path: Path, options: Options) -> _Member:
-    """One checkpoint's norms; raises `RnndiagError`."""
-    from rnndiag import checkpoints, memory
-
-    with memory.bounded(options.max_memory, str(path)):
-        checkpoint = checkpoints.read(path, options.architecture)
-        layers = {name: _sizes(weights) for name, weights in _weights(checkpoint, options)}
-    if not layers:
-        raise BadOption(f"{path}: no recurrent layer that can be rebuilt")
-    return _Member(path=path, clocks=dict(_clocks(checkpoint)), layers=layers)
-
-
-def _weights(checkpoint: Checkpoint, options: Options) -> Iterator[tuple[str, LayerWeights]]:
-    """The weights of each recurrent layer and direction."""
-    import torch
-
-    from rnndiag import wiring
-    from rnndiag.cells.base import Cell
-    from rnndiag.layers.recurrent import Recurrent
-    from rnndiag.network import Network
-
-    network = Network(wiring.wire(checkpoint, options), torch.device("cpu"))
-    for module in network.model.modules():
-        if isinstance(module, Recurrent):
-            direction = "backward" if module.go_backwards else "forward"
-            for spec, cell in zip(module.specs, module.cells, strict=True):
-                assert isinstance(cell, Cell)
-                yield f"{spec.name}/{direction}", cell.stored()
-
-
-def _sizes(weights: LayerWeights) -> _Sizes:
-    from rnndiag.measurements.weight_norms import frobenius_norms
-
-    kernel, recurrent, bias = map(_finite, frobenius_norms(weights))
-    return _Sizes(
-        shapes=(_shape(weights.kernel), _shape(weights.recurrent_kernel)),
-        kernel=kernel,
-        recurrent=recurrent,
-        bias=bias,
-        has_bias=weights.bias is not None,
-    )
-
-
-def _shape(array: Array) -> Shape:
-    return tuple(array.shape)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _clocks(checkpoint: Checkpoint) -> Iterator[tuple[str, float]]:
-    """How far training had come, by each fact that tells."""
-    for fact in checkpoint.training:
-        own = fact.name == "optimizer_step" or fact.source in _OWN_SOURCES
-        number = isinstance(fact.value, (int, float)) and not isinstance(fact.value, bool)
-        if fact.name in _CLOCKS and own and number and math.isfinite(fact.value):
-            yield fact.name, float(fact.value)
-
-
 # ---------------------------------------------------------------- all of them
 
 
-def _usual(members: Sequence[_Member]) -> Layout:
+def _usual(members: Sequence[Member]) -> Layout:
     """The layers of the network that most files hold."""
     layouts = Counter(member.layout for member in members)
     return max(layouts, key=lambda layout: layouts[layout], default=frozenset())
 
 
-def _lacking(members: Sequence[_Member], usual: Layout) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _lacking(members: Sequence[Member], usual: Layout) -> Iterator[tuple[Path, tuple[str, ...]]]:
     for member in members:
         if names := tuple(sorted(name for name, *_ in usual - member.layout)):
             yield member.path, names
 
 
-def _reduced(member: _Member, layout: Layout) -> _Member:
+def _reduced(member: Member, layout: Layout) -> Member:
     kept = {name: own for name, own in member.layers.items() if (name, *own.shapes) in layout}
     return replace(member, layers=kept)
 
 
-def _clock(members: Sequence[_Member]) -> str | None:
-    """The fact that tells most of the members apart; the earlier one of `_CLOCKS` among equals."""
-    told = {name: {m.clocks[name] for m in members if name in m.clocks} for name in _CLOCKS}
-    best = max(_CLOCKS, key=lambda name: len(told[name]))
+def _clock(members: Sequence[Member]) -> str | None:
+    """The fact that tells most of the members apart; the earlier one of `CLOCKS` among equals."""
+    told = {name: {m.clocks[name] for m in members if name in m.clocks} for name in CLOCKS}
+    best = max(CLOCKS, key=lambda name: len(told[name]))
     return best if told[best] else None
 
 
 def _in_order(
-    members: Sequence[_Member], clock: str | None, last: str | None
-) -> tuple[list[_Member], bool]:
+    members: Sequence[Member], clock: str | None, last: str | None
+) -> tuple[list[Member], bool]:
     """By the clock where every file tells it, else as they are, by name, with `last` behind.
 
     Also whether it was the clock.
@@ -261,11 +164,11 @@ def _in_order(
     return sorted(members, key=lambda member: member.clocks[clock]), True
 
 
-def _names(members: Sequence[_Member]) -> list[str]:
+def _names(members: Sequence[Member]) -> list[str]:
     return list(dict.fromkeys(name for member in members for name in member.layers))
 
 
-def _weight_sizes(name: str, members: Sequence[_Member]) -> WeightSizes:
+def _weight_sizes(name: str, members: Sequence[Member]) -> WeightSizes:
     each = [member.layers.get(name) for member in members]
     has_bias = any(sizes is not None and sizes.has_bias for sizes in each)
     return WeightSizes(

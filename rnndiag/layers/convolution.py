@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 from torch.nn import functional
 
 from rnndiag import convolutions, dialects
 from rnndiag.activations import activation
-from rnndiag.layers.base import Layer
+from rnndiag.layers._spatial import Spatial, each_rank
 from rnndiag.records import LayerSpec
 
 
-class _Convolution(Layer):
-    """Kernel (*size, C_in / groups, C_out)."""
+class Convolution(Spatial):
+    """Kernel (*size, C_in / groups, C_out); ``causal`` padding looks into the past only."""
 
-    rank: ClassVar[int]
-    """Axes of space, or the one of time."""
+    kinds = each_rank("Conv", "Convolution")
     kernel: Tensor
     bias: Tensor | None
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
-        self.first = convolutions.channels_first(spec.config.get("data_format"))
         self.geometry = convolutions.Geometry.of(spec.config, self.rank)
         self.groups = int(spec.config.get("groups") or 1)
         self._keep_kernels(spec)
@@ -42,35 +40,13 @@ class _Convolution(Layer):
         return (True, True) if config.get("use_bias", True) else (True,)
 
     def forward(self, *values: Tensor) -> Tensor:
-        x = convolutions.front(values[0], first=self.first)
-        return self.activation(convolutions.back(self._convolve(x), first=self.first))
+        return self.activation(super().forward(*values))
 
-    def _convolve(self, x: Tensor) -> Tensor:
+    def along(self, x: Tensor) -> Tensor:
         return self.geometry.convolve(x, self.kernel, self.bias, self.groups)
 
 
-class Conv1D(_Convolution):
-    """Along time; ``causal`` padding looks into the past only."""
-
-    kinds: ClassVar[tuple[str, ...]] = ("Conv1D", "Convolution1D")
-    rank = 1
-
-
-class Conv2D(_Convolution):
-    """Along rows and columns."""
-
-    kinds = ("Conv2D", "Convolution2D")
-    rank = 2
-
-
-class Conv3D(_Convolution):
-    """Along time, rows and columns, or in a volume."""
-
-    kinds = ("Conv3D", "Convolution3D")
-    rank = 3
-
-
-class SeparableConv1D(Conv1D):
+class SeparableConv1D(Convolution):
     """A convolution of each channel by itself, then one of size 1 across them."""
 
     kinds = ("SeparableConv1D", "SeparableConvolution1D")
@@ -88,6 +64,6 @@ class SeparableConv1D(Conv1D):
     def variables(cls, config: Mapping[str, Any]) -> tuple[bool, ...]:
         return (True, *super().variables(config))
 
-    def _convolve(self, x: Tensor) -> Tensor:
+    def along(self, x: Tensor) -> Tensor:
         each = self.geometry.convolve(x, self.kernel, None, self.channels)
         return functional.conv1d(each, self.pointwise, self.bias)

@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from rnndiag.activations import activation
 from rnndiag.layers.base import CannotRebuild, Layer
-from rnndiag.layers.convolution import Conv1D
+from rnndiag.layers.convolution import Convolution
 from rnndiag.records import LayerSpec
 
 
-class DepthwiseConv1D(Conv1D):
+class DepthwiseConv1D(Convolution):
     """Kernel (K, C, multiplier): `multiplier` outputs of each channel."""
 
     kinds = ("DepthwiseConv1D",)

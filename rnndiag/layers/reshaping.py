@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 from torch.nn import functional
 
 from rnndiag import convolutions
+from rnndiag.layers._spatial import Spatial, each_rank
 from rnndiag.layers.base import CannotRebuild, Layer
 from rnndiag.records import LayerSpec
 
@@ -71,28 +72,10 @@ class RepeatVector(Layer):
         return values[0].unsqueeze(1).expand(-1, self.count, -1)
 
 
-class _Spatial(Layer):
-    """Something done along time, or along each axis of space."""
+class ZeroPadding(Spatial):
+    """Zeros before and after, in time, or around images and volumes."""
 
-    rank: ClassVar[int] = 1
-
-    def __init__(self, spec: LayerSpec) -> None:
-        super().__init__(spec)
-        self.first = convolutions.channels_first(spec.config.get("data_format"))
-
-    def forward(self, *values: Tensor) -> Tensor:
-        x = convolutions.front(values[0], first=self.first)
-        return convolutions.back(self.along(x), first=self.first)
-
-    def along(self, x: Tensor) -> Tensor:
-        """The output for (N, C, *space)."""
-        raise NotImplementedError
-
-
-class ZeroPadding1D(_Spatial):
-    """Zeros before and after, in time."""
-
-    kinds = ("ZeroPadding1D",)
+    kinds = each_rank("ZeroPadding")
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -102,24 +85,10 @@ class ZeroPadding1D(_Spatial):
         return functional.pad(x, list(chain(*reversed(self.sides))))
 
 
-class ZeroPadding2D(ZeroPadding1D):
-    """Zeros around an image."""
+class Cropping(Spatial):
+    """Without the first and last timesteps, or the border of images and volumes."""
 
-    kinds = ("ZeroPadding2D",)
-    rank = 2
-
-
-class ZeroPadding3D(ZeroPadding1D):
-    """Zeros around a volume, or in time and around images."""
-
-    kinds = ("ZeroPadding3D",)
-    rank = 3
-
-
-class Cropping1D(_Spatial):
-    """Without the first and last timesteps."""
-
-    kinds = ("Cropping1D",)
+    kinds = each_rank("Cropping")
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -131,24 +100,10 @@ class Cropping1D(_Spatial):
         return x
 
 
-class Cropping2D(Cropping1D):
-    """Without an image's border."""
+class UpSampling(Spatial):
+    """Every timestep, or every place along each axis, ``size`` times."""
 
-    kinds = ("Cropping2D",)
-    rank = 2
-
-
-class Cropping3D(Cropping1D):
-    """Without a volume's border."""
-
-    kinds = ("Cropping3D",)
-    rank = 3
-
-
-class UpSampling1D(_Spatial):
-    """Every timestep ``size`` times."""
-
-    kinds = ("UpSampling1D",)
+    kinds = each_rank("UpSampling")
 
     def __init__(self, spec: LayerSpec) -> None:
         super().__init__(spec)
@@ -161,20 +116,6 @@ class UpSampling1D(_Spatial):
         for axis, count in enumerate(self.counts, 2):
             x = x.repeat_interleave(count, axis)
         return x
-
-
-class UpSampling2D(UpSampling1D):
-    """Every row and column ``size`` times."""
-
-    kinds = ("UpSampling2D",)
-    rank = 2
-
-
-class UpSampling3D(UpSampling1D):
-    """Every place of a volume ``size`` times along each axis."""
-
-    kinds = ("UpSampling3D",)
-    rank = 3
 
 
 def _sides(value: Any, rank: int) -> list[tuple[int, int]]:

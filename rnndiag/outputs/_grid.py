@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.printable import printable
-from rnndiag.records import LayerReport, Skipped
 
 Key = TypeVar("Key")
 
@@ -24,12 +23,6 @@ def grid(*columns: str, texts: int = 1) -> Table:
         table.add_column(column, justify="left" if k < texts else "right", no_wrap=k >= texts)
     table.columns[0].no_wrap = True
     return table
-
-
-def fact_of(layer: LayerReport, name: str) -> Any:
-    """A measurement's fact; None where it was skipped."""
-    fact = layer.measurements.get(name)
-    return None if fact is None or isinstance(fact, Skipped) else fact
 
 
 def grouped(pairs: Iterable[tuple[Key, str]]) -> dict[Key, list[str]]:

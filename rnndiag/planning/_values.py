@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from rnndiag import decays, ladders
-from rnndiag.records import LayerReport, LayerSettings, Report, Setting, Settings, Skipped
+from rnndiag.records import LayerReport, LayerSettings, Report, Setting, Settings
 from rnndiag.records.plan import Value
 from rnndiag.rules._decay_advice import columns, two_digits
 from rnndiag.rules._last_resort import above
@@ -85,8 +85,8 @@ class Present:
     def normed(self) -> Iterator[tuple[LayerReport, WeightNorms]]:
         """Each recurrent layer that has them, with its norms."""
         for layer in self.layers:
-            norms = layer.measurements.get("weight_norms")
-            if norms is not None and not isinstance(norms, Skipped):
+            norms = layer.fact("weight_norms")
+            if norms is not None:
                 yield layer, cast("WeightNorms", norms)
 
 

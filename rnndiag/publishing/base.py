@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rnndiag.outputs._judged import alike, where
+from rnndiag.outputs.judged import alike, where
 from rnndiag.records import Finding
 
 

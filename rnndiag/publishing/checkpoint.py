@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnndiag.outputs._grid import fact_of
-from rnndiag.outputs._judged import ordered, summary
+from rnndiag.outputs.judged import ordered, summary
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import SEVERITIES, Finding, LayerReport, Outcome, Report
 from rnndiag.wording import (
@@ -105,8 +104,8 @@ def _table(layers: Sequence[LayerReport]) -> Table:
 
 
 def _row(layer: LayerReport) -> tuple[str, ...]:
-    span, units = fact_of(layer, "gradient_span"), fact_of(layer, "unit_activity")
-    norms = fact_of(layer, "weight_norms")
+    span, units = layer.fact("gradient_span"), layer.fact("unit_activity")
+    norms = layer.fact("weight_norms")
     return (
         title(layer),
         f"{layer.kind} {layer.hidden_size}",

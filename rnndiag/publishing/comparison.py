@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnndiag.outputs.comparisons import _words as words
+from rnndiag.outputs.words import comparisons as words
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import Comparison, LayerPair, LayerReport
 from rnndiag.wording import title

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnndiag.outputs._judged import where
-from rnndiag.outputs.courses import _words as words
+from rnndiag.outputs.judged import where
+from rnndiag.outputs.words import courses as words
 from rnndiag.publishing.base import Page, Section, Shown, Table
 from rnndiag.records import Course, LayerCourse, LayerReport
 from rnndiag.wording import title

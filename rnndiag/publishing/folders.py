@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rnndiag.errors import BadOption
+from rnndiag.files import make_usual
 from rnndiag.printable import first_of
 
 MANIFEST = ".rnndiag-report.json"
@@ -167,10 +168,7 @@ def _sibling(folder: Path) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name[:_NAME]}."))
     try:
-        # mkdtemp makes private folders; what a user asks for gets the usual permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        made.chmod(0o777 & ~umask)
+        make_usual(made, 0o777)
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)

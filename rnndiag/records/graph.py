@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -50,6 +50,14 @@ class LayerSpec:
     custom: str | None = None
     """The custom class that is taken for a `kind` of Keras's own, where it is."""
 
+    def every(self) -> Iterator[LayerSpec]:
+        """This layer, after all that it wraps or that its nested model holds."""
+        if self.graph is not None:
+            yield from self.graph.every()
+        for inner in self.inner:
+            yield from inner.every()
+        yield self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
@@ -75,3 +83,8 @@ class Graph:
     """Layers that the file tells of, but not where they stand; without their arrays."""
     wiring: Wiring = "exact"
     notes: tuple[str, ...] = ()
+
+    def every(self) -> Iterator[LayerSpec]:
+        """All layers, those of nested models and wrappers before these themselves."""
+        for spec in self.layers.values():
+            yield from spec.every()

@@ -50,6 +50,11 @@ class LayerReport:
     measurements: Mapping[str, Any] = field(default_factory=dict)
     """Measurement name → its fact, or `Skipped` or `Failed` with the reason."""
 
+    def fact(self, measurement: str) -> Any:
+        """What a measurement found; None where it was skipped, broke, or was not made."""
+        found = self.measurements.get(measurement)
+        return None if isinstance(found, Skipped) else found
+
 
 @dataclass(frozen=True, kw_only=True)
 class Surrounding:

@@ -36,7 +36,6 @@ def more_decay(
     own: LayerSettings,
     snippets: Snippets,
     *,
-    source: str = "A: weight decay 1",
     lead: str = "",
 ) -> Advice:
     """A first weight decay, or more of what there is; at the end of its range a bound."""
@@ -47,7 +46,7 @@ def more_decay(
     later = "" if fit.raised else ", then ten times that"
     return step(
         f"{lead}{text}: {fit.values}{later} ({fit.reason})",
-        source,
+        "A: weight decay 1",
         snippets.decay(fit.kernel, fit.recurrent, fit.bias),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnndiag.records import LayerReport, LayerSettings, Series, Setting, Skipped
+from rnndiag.rules.base import NO_SERIES
 
 _ENOUGH = 3
 """Checkpoints without which a change is no course."""
@@ -73,9 +74,6 @@ class Matrix:
 
 def _value(decay: Setting[float] | None) -> float | None:
     return decay.value if decay else None
-
-
-NO_SERIES = Skipped(reason="no earlier checkpoints: give --series FILES")
 
 
 def courses(layer: LayerReport, series: Series | None) -> Courses | Skipped:

@@ -4,7 +4,7 @@ A rule is a module of this folder, called as the rule is (`vanishing_gradient` f
 ``vanishing-gradient``). It holds a docstring, which is its documentation and has the headings
 `HEADINGS`; ``RULE``, a `Rule`; ``Cuts``, its `Thresholds`, if it has any; and ``check``.
 
-``check`` gets what its parameters ask for by their types (see `rnndiag.rules._facts`), for one
+``check`` gets what its parameters ask for by their types (see `rnndiag.asking`), for one
 layer where it asks for anything of a layer, else for the network. A fact that is not there
 makes the rule skipped, unless the type allows None. It returns a `Fired`, or None where all is
 well, or `Skipped` where the facts are there but do not fit the question.
@@ -18,10 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NewType, overload
 
 from rnndiag.errors import BadOption
-from rnndiag.records import Advice, Confidence, Measured, Severity
+from rnndiag.records import Advice, Confidence, Measured, Severity, Skipped
 
 HEADINGS = ("What it means", "Why it matters", "What to do", "ELI5", "Sources")
 """Of a rule's docstring, below its first line; each stands alone on a line of its own."""
+
+NO_SERIES = Skipped(reason="no earlier checkpoints: give --series FILES")
+"""The answer of a rule that needs a series where there is none."""
 
 Lag = NewType("Lag", int)
 """How many timesteps back the task has to remember: ``--lag``."""

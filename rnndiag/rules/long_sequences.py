@@ -86,5 +86,5 @@ def _first(report: Report, cuts: Cuts) -> LayerReport | None:
 
 def _read_by(layer: LayerReport, report: Report) -> int:
     """What arrives at the layer: strides and pooling in front have shortened it already."""
-    span = layer.measurements.get("gradient_span")
+    span = layer.fact("gradient_span")
     return int(getattr(span, "timesteps", report.probe.timesteps)) if layer.analysed else 0

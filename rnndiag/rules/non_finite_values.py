@@ -88,7 +88,7 @@ def check(
 
 def _first_sound(report: Report) -> LayerReport | None:
     """The layer that speaks for the network: broken ones have worse to tell."""
-    facts = ((own, own.measurements.get("non_finite")) for own in report.layers if own.analysed)
+    facts = ((own, own.fact("non_finite")) for own in report.layers if own.analysed)
     return next((own for own, fact in facts if getattr(fact, "total", None) == 0), None)
 
 

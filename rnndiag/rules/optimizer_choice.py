@@ -150,7 +150,7 @@ def _choice(settings: Settings) -> set[str]:
 def _odd_steps(report: Report, cuts: Cuts) -> Iterator[_Odd]:
     """The last steps of all recurrent layers' matrices that lie outside the cuts."""
     for layer in report.layers:
-        steps = layer.measurements.get("training_step")
+        steps = layer.fact("training_step")
         for name, matrix in _MATRICES.items():
             own = getattr(steps, name, None)
             ratio = own.ratio if own is not None else None

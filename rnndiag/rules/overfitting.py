@@ -162,8 +162,8 @@ def _more_decay(report: Report, settings: Settings) -> Iterator[Advice]:
     """
     told, raised = [], False
     for layer in report.layers:
-        norms = layer.measurements.get("weight_norms")
-        if not layer.analysed or layer.call or isinstance(norms, Skipped | None):
+        norms = layer.fact("weight_norms")
+        if not layer.analysed or layer.call or norms is None:
             continue
         own = settings.layers.get(layer.id, LayerSettings())
         fit = decays.next_decay(own, norms, top=decays.LARGEST)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from itertools import combinations
-from statistics import median
+
+import numpy as np
 
 from rnndiag.records import PARTS, Growth, LayerCourse, LayerReport, Part, Point, Report
+from rnndiag.slopes import theil_sen
 from rnndiag.tracking._points import key
 
 _FIT_POINTS = 300
@@ -68,11 +68,9 @@ def _growths(points: Sequence[Point], axis: str, name: str) -> dict[Part, Growth
 def growth(pairs: Sequence[tuple[float, float]]) -> Growth:
     """How a norm grew over (moment, norm > 0) pairs, in order.
 
-    The rate is the median of the slopes of ln‖·‖ between all pairs of moments (Theil 1950, Sen
-    1968): a few checkpoints that are off do not move it.
+    The rate is a robust slope of ln‖·‖: a few checkpoints that are off do not move it.
     """
     stride = -(-len(pairs) // _FIT_POINTS)
-    logs = [(moment, math.log(norm)) for moment, norm in pairs[::stride]]
-    slopes = [(b - a) / (t - s) for (s, a), (t, b) in combinations(logs, 2) if t != s]
-    rate = median(slopes) if slopes else None
+    moments, norms = np.array(pairs[::stride]).T
+    rate = theil_sen(moments, np.log(norms))
     return Growth(first=pairs[0][1], last=pairs[-1][1], rate=rate)

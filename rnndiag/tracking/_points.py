@@ -17,9 +17,9 @@ from rnndiag.records import (
     Reach,
     Said,
     Series,
-    Skipped,
 )
 from rnndiag.tracking._seen import Seen
+from rnndiag.wording import address
 
 _BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
 
@@ -63,7 +63,7 @@ def reason(path: str, error: RnndiagError) -> str:
 
 def key(layer: LayerReport) -> str:
     """A layer's name in the points."""
-    return f"{layer.id}{f'#{layer.call}' if layer.call else ''}/{layer.direction}"
+    return address(layer.id, layer.call, layer.direction)
 
 
 def _said(finding: Finding) -> Said:
@@ -116,7 +116,7 @@ def _layer(norms: Norms, layer: LayerReport | None) -> LayerPoint:
 
 
 def _reach(layer: LayerReport) -> Reach | None:
-    span = layer.measurements.get("gradient_span")
-    if span is None or isinstance(span, Skipped):
+    span = layer.fact("gradient_span")
+    if span is None:
         return None
     return Reach(span=span.span, censored=span.censored, timesteps=span.timesteps)

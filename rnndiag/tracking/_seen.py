@@ -8,10 +8,10 @@ from typing import Literal
 
 from rnndiag import advising, judging, pipeline, rules
 from rnndiag.advising import Case
+from rnndiag.asking import asks_for
 from rnndiag.errors import RnndiagError
 from rnndiag.progress import Progress
 from rnndiag.records import Finding, Judgement, Options, Passed, Report, Series, WeightSizes
-from rnndiag.rules._facts import asks_for
 
 _OF_SERIES = "checkpoints"
 """Evidence that a finding has if, and only if, it rests on the series."""

@@ -14,10 +14,9 @@ import judged
 import pytest
 from jsonschema import Draft4Validator
 
-from rnndiag import rules
+from rnndiag import rule_docs, rules
 from rnndiag.outputs.reports import sarif
 from rnndiag.records import Outcome
-from rnndiag.rules import _docs
 from rnndiag.rules.base import HEADINGS
 
 SCHEMA = Path(__file__).parents[1] / "data/sarif/sarif-2.1.0-rtm.5.json"
@@ -78,7 +77,7 @@ def test_every_rule_that_was_asked_explains_itself() -> None:
             assert set(rule) == {"id", "name"}
             continue
         module = rules.catalogue()[rule["id"]]
-        doc = _docs.of(module)
+        doc = rule_docs.of(module)
         assert rule["shortDescription"]["text"] == f"{doc.summary}."
         means, matters = (doc.sections[heading].strip() for heading in HEADINGS[:2])
         assert rule["fullDescription"]["text"] == f"{means}\n\n{matters}"

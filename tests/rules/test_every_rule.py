@@ -8,11 +8,10 @@ import re
 from types import ModuleType
 
 import pytest
+from cited_documents import SECTIONS
 
-from rnndiag import rules
+from rnndiag import asking, rule_docs, rules
 from rnndiag.errors import BadOption
-from rnndiag.rules import _docs, _facts
-from rnndiag.rules._documents import SECTIONS
 from rnndiag.rules.base import HEADINGS, Thresholds
 
 NAMES = {
@@ -113,14 +112,14 @@ def test_the_catalogue_is_whole() -> None:
 
 
 def test_every_section_of_the_documents_has_a_rule() -> None:
-    cited = {source for module in MODULES for source in _docs.of(module).sources}
+    cited = {source for module in MODULES for source in rule_docs.of(module).sources}
     wanted = {f"{document}: {section}" for document, own in SECTIONS.items() for section in own}
     assert wanted - cited == set()
 
 
 @every_rule
 def test_the_docstring_has_every_heading_with_text(module: ModuleType) -> None:
-    doc = _docs.of(module)
+    doc = rule_docs.of(module)
     assert tuple(doc.sections) == HEADINGS
     assert all(len(text.strip()) > 20 for text in doc.sections.values())
     assert 20 <= len(doc.summary) <= 90
@@ -131,10 +130,10 @@ def test_the_docstring_has_every_heading_with_text(module: ModuleType) -> None:
 @every_rule
 def test_sources_are_sections_or_papers(module: ModuleType) -> None:
     known = {f"{document}: {section}" for document, own in SECTIONS.items() for section in own}
-    for source in _docs.of(module).sources:
+    for source in rule_docs.of(module).sources:
         paper = re.search(r"\b(19|20)\d\d\b", source)
         assert source in known or paper, source
-    assert set(CITED.get(module.RULE.code, ())) <= set(_docs.of(module).sources)
+    assert set(CITED.get(module.RULE.code, ())) <= set(rule_docs.of(module).sources)
 
 
 @every_rule
@@ -146,8 +145,8 @@ def test_every_threshold_has_a_unit_and_a_source(module: ModuleType) -> None:
 
 @every_rule
 def test_a_rule_asks_only_for_facts_that_there_are(module: ModuleType) -> None:
-    for _, wanted, _ in _facts._parameters(module.check):
-        assert callable(_facts._provider(wanted))
+    for _, wanted, _ in asking._parameters(module.check):
+        assert callable(asking._provider(wanted))
 
 
 @every_rule

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnndiag.outputs.comparisons import _words as words
 from rnndiag.outputs.reports.markdown import code, escaped
+from rnndiag.outputs.words import comparisons as words
 from rnndiag.records import Comparison, Finding, LayerPair
 from rnndiag.wording import place, title
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._grid import bullet, grid, printed
-from rnndiag.outputs.comparisons import _words as words
+from rnndiag.outputs.words import comparisons as words
 from rnndiag.records import Change, Comparison, Finding, LayerPair, Report
 from rnndiag.wording import counted, place, title
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnndiag.outputs.courses import _words as words
 from rnndiag.outputs.reports.markdown import code, escaped
+from rnndiag.outputs.words import courses as words
 from rnndiag.records import Course, Lasting, LayerCourse
 from rnndiag.wording import bars, counted, place, title
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._grid import bullet, grid, printed
-from rnndiag.outputs.courses import _words as words
+from rnndiag.outputs.words import courses as words
 from rnndiag.records import Course, LayerCourse
 from rnndiag.wording import bars, counted, place, title
 

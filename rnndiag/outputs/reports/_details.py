@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from rnndiag.outputs._grid import fact_of, grid, grouped
+from rnndiag.outputs._grid import grid, grouped
 from rnndiag.outputs.reports._coverage import listed
 from rnndiag.records import LayerReport, Report, Skipped
 from rnndiag.wording import NOTHING, half_life, number, percent, plain, ranges, title
@@ -25,7 +25,7 @@ def print_details(console: Console, report: Report, layers: list[LayerReport]) -
 def _gates(layers: list[LayerReport]) -> Table:
     table = grid("layer", "gate", "mean", "stuck low", "stuck high", texts=2)
     for layer in layers:
-        for name, gate in (fact_of(layer, "gate_activity") or {}).items():
+        for name, gate in (layer.fact("gate_activity") or {}).items():
             stuck = percent(gate.left_stuck_share), percent(gate.right_stuck_share)
             table.add_row(title(layer), name, f"{gate.mean:.2f}", *stuck)
     return table
@@ -37,8 +37,8 @@ def _units(layers: list[LayerReport]) -> Table:
     table.columns[-1].no_wrap = False
     table.columns[-1].justify = "left"
     for layer in layers:
-        state, span = fact_of(layer, "state_dimension"), fact_of(layer, "gradient_span")
-        activity = fact_of(layer, "unit_activity")
+        state, span = layer.fact("state_dimension"), layer.fact("gradient_span")
+        activity = layer.fact("unit_activity")
         directions = number(getattr(state, "participation_ratio", None), 1)
         top = percent(getattr(state, "top_unit_share", None))
         dead = NOTHING if activity is None else ranges(activity.dead_units) or "none"
@@ -56,7 +56,7 @@ def _loss(layers: list[LayerReport]) -> Table:
     """The real loss's own profile; where it touches every step, it tells of no memory."""
     table = grid("layer", "loss gradient at the end", "span", "half-life", "growth")
     for layer in layers:
-        fact = fact_of(layer, "loss_gradient")
+        fact = layer.fact("loss_gradient")
         if fact is not None:
             reach = f"≥ {fact.span}" if fact.censored else f"{fact.span} of {fact.timesteps}"
             size = f"{10**fact.log10_norm:.1e}"
@@ -67,7 +67,7 @@ def _loss(layers: list[LayerReport]) -> Table:
 def _norms(layers: list[LayerReport]) -> Table:
     table = grid("layer", "‖K‖", "‖R‖", "‖b‖", "K growth", "R growth", "max |w|")
     for layer in layers:
-        norms, growth = fact_of(layer, "weight_norms"), fact_of(layer, "initial_growth")
+        norms, growth = layer.fact("weight_norms"), layer.fact("initial_growth")
         if norms is not None:
             table.add_row(
                 title(layer),

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rnndiag.outputs._grid import bullet, grid, grouped
-from rnndiag.outputs._judged import alike
+from rnndiag.outputs.judged import alike
 from rnndiag.outputs.reports._head import print_coverage
 from rnndiag.records import SEVERITIES, Finding, Judgement, NotJudged, Report
 from rnndiag.wording import counted, place

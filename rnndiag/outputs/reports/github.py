@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnndiag.outputs._judged import (
+from rnndiag.outputs.judged import (
     Trouble,
     all_troubles,
     judgement,

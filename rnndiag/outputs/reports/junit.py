@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from rnndiag.outputs._judged import (
+from rnndiag.outputs.judged import (
     Answer,
     Trouble,
     answers,

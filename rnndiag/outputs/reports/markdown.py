@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rnndiag.outputs._grid import grouped
-from rnndiag.outputs._judged import (
+from rnndiag.outputs.judged import (
     Answer,
     evidence,
     judgement,

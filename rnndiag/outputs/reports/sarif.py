@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from rnndiag import __version__, rules
-from rnndiag.outputs._judged import (
+from rnndiag import __version__, rule_docs, rules
+from rnndiag.outputs.judged import (
     NETWORK,
     Trouble,
     all_troubles,
@@ -25,7 +25,6 @@ from rnndiag.outputs._judged import (
     where,
 )
 from rnndiag.records import Advice, Finding, NotJudged, Outcome, Report
-from rnndiag.rules import _docs
 from rnndiag.rules.base import Rule
 
 Data = dict[str, Any]
@@ -71,7 +70,7 @@ def _rule(code: str, name: str) -> Data:
     if module is None:
         return {"id": code, "name": name}
     rule: Rule = module.RULE
-    doc = _docs.of(module)
+    doc = rule_docs.of(module)
     described = "\n\n".join(doc.sections[heading].strip() for heading in _DESCRIBED)
     return {
         "id": code,

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnndiag.outputs._grid import bullet, fact_of, grid, grouped, printed
+from rnndiag.outputs._grid import bullet, grid, grouped, printed
 from rnndiag.outputs.reports._details import print_details
 from rnndiag.outputs.reports._findings import print_judgement, print_summary
 from rnndiag.outputs.reports._head import print_coverage, print_head
@@ -96,7 +96,7 @@ def _remarks(console: Console, layer: LayerReport) -> None:
         if isinstance(fact, Failed):
             told = f"{title(layer)}: {name} could not be measured: {fact.reason}"
             console.print(bullet(told, "red"))
-    broken, carried = fact_of(layer, "non_finite"), fact_of(layer, "carried_context")
+    broken, carried = layer.fact("non_finite"), layer.fact("carried_context")
     if broken is not None and broken.total:
         where = ", ".join(f"{getattr(broken, name)} in {name}" for name in broken.tensors)
         console.print(bullet(f"{title(layer)}: NaN or infinite values: {where}", "red"))
@@ -118,7 +118,7 @@ def _name_width(layers: list[LayerReport], width: int) -> int:
 
 
 def _get(layer: LayerReport, name: str, field: str) -> Any:
-    return getattr(fact_of(layer, name), field, None)
+    return getattr(layer.fact(name), field, None)
 
 
 def _reach(layers: list[LayerReport], width: int) -> Table:
@@ -141,7 +141,7 @@ def _reach(layers: list[LayerReport], width: int) -> Table:
 
 
 def _reach_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
-    span = fact_of(layer, "gradient_span")
+    span = layer.fact("gradient_span")
     reach = half = NOTHING
     if span is not None:
         reach = f"≥ {span.span}" if span.censored else f"{span.span} of {span.timesteps}"
@@ -157,7 +157,7 @@ def _reach_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
 
 
 def _profile(layer: LayerReport, room: int) -> Text:
-    span = fact_of(layer, "gradient_span")
+    span = layer.fact("gradient_span")
     if span is None:
         return Text(NOTHING)
     within, beyond = sparkline(span.log10_profile, span.span, room)
@@ -178,8 +178,8 @@ def _state(layers: list[LayerReport], width: int) -> Table:
 
 
 def _state_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
-    timescale = fact_of(layer, "timescale")
-    budget = fact_of(layer, "preactivation_budget")
+    timescale = layer.fact("timescale")
+    budget = layer.fact("preactivation_budget")
     shares = (budget.kernel, budget.recurrent, budget.bias) if budget else ()
     return (
         title(layer, name_width),
@@ -197,7 +197,7 @@ def _state_row(layer: LayerReport, name_width: int) -> tuple[str, ...]:
 
 def _most_stuck(layer: LayerReport) -> float | None:
     """The largest share of stuck units over the gates; an open keep gate is no fault."""
-    gates = fact_of(layer, "gate_activity")
+    gates = layer.fact("gate_activity")
     if not gates:
         return None
     return max(float(gate.stuck_share) for gate in gates.values())

@@ -1,15 +1,10 @@
-"""The two documents that the rules follow, section by section.
+"""The sections of the two documents that the rules follow.
 
-A rule cites a section as ``A: what to do 1``; a test sees to it that every section is cited by
-a rule, and that no rule cites another.
+A rule cites a section as ``A: what to do 1``: every section is cited by a rule, and no rule cites
+another.
 """
 
 from __future__ import annotations
-
-TITLES = {
-    "A": "an answer on regularizing recurrent networks",
-    "B": "paper notes: RNN regularization (ELI5)",
-}
 
 SECTIONS = {
     "A": (

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rnndiag.outputs._grid import bullet, printed
-from rnndiag.outputs._judged import alike, ordered, summary
+from rnndiag.outputs.judged import alike, ordered, summary
 from rnndiag.printable import first_of
 from rnndiag.records import Outcome, Report
 from rnndiag.wording import counted, place

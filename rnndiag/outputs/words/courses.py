@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from rnndiag.outputs.comparisons._words import told as told_change
+from rnndiag.outputs.words.comparisons import told as told_change
 from rnndiag.records import (
     SEVERITIES,
     Course,

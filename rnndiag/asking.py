@@ -23,7 +23,7 @@ from rnndiag.records import (
     Skipped,
     Trials,
 )
-from rnndiag.rules._growth import NO_SERIES
+from rnndiag.rules.base import NO_SERIES
 
 
 @dataclass(frozen=True, kw_only=True)

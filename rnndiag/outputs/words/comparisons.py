@@ -1,4 +1,4 @@
-"""Changes in a few words."""
+"""Comparisons in words: what their formats, the page and the figures share."""
 
 from __future__ import annotations
 

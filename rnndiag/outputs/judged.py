@@ -1,4 +1,4 @@
-"""What the formats for pull requests and CI share: places, sentences, fingerprints, troubles."""
+"""What is said of judged reports: places, sentences, fingerprints, troubles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rnndiag.records import (
     Severity,
     Unread,
 )
-from rnndiag.wording import counted, plain
+from rnndiag.wording import address, counted, plain
 
 Answer: TypeAlias = Finding | Passed | NotJudged
 NETWORK = "network"
@@ -94,8 +94,7 @@ def where(answer: Answer) -> str:
     """What an answer is about: ``lstm/forward``, ``lstm#1/backward`` for a later call."""
     if answer.layer is None:
         return NETWORK
-    call = f"#{answer.call}" if answer.call else ""
-    return f"{answer.layer}{call}" + (f"/{answer.direction}" if answer.direction else "")
+    return address(answer.layer, answer.call, answer.direction)
 
 
 def sentence(finding: Finding) -> str:
