@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
@@ -17,6 +18,18 @@ def names(package: str) -> tuple[str, ...]:
     folder = importlib.import_module(package).__path__
     found = sorted(info.name for info in pkgutil.iter_modules(folder))
     return tuple(name for name in found if not name.startswith("_") and name != "base")
+
+
+def module(package: str, name: str) -> ModuleType:
+    """One public module of `package`, and no others, imported; raises `KeyError`."""
+    if name not in names(package):
+        raise KeyError(name)
+    return importlib.import_module(f"{package}.{name}")
+
+
+def each(package: str) -> Iterator[ModuleType]:
+    """Every public module of `package`, the last by name first; imported when its turn comes."""
+    return (module(package, name) for name in reversed(names(package)))
 
 
 @cache

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
 import pytest
 import xmlschema
 from advise_runs import (
@@ -373,8 +374,14 @@ CHECKS = {
 }
 
 
+def options(command: str) -> list[click.Parameter]:
+    found = main.get_command(click.Context(main), command)
+    assert found is not None
+    return found.params
+
+
 def test_every_format_is_checked() -> None:
-    (option,) = (own for own in main.commands["advise"].params if own.name == "format_")
+    (option,) = (own for own in options("advise") if own.name == "format_")
     assert set(option.type.choices) == set(CHECKS)  # type: ignore[attr-defined]
 
 
@@ -459,9 +466,9 @@ def test_help_stands_in_groups_and_80_columns() -> None:
         assert headings[0] == "Input:"
         assert headings[-1] == "Other:"
         assert max(map(len, lines)) <= 80
-        options = {name for own in main.commands[command].params for name in own.opts}
+        names = {name for own in options(command) for name in own.opts}
         shown = {word.strip(",") for line in lines for word in line.split()[:2]}
-        assert {name for name in options if name.startswith("--")} <= shown
+        assert {name for name in names if name.startswith("--")} <= shown
 
 
 def test_the_first_page_names_the_commands_in_order() -> None:

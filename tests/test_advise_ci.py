@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from advise_runs import (
@@ -265,7 +266,7 @@ def hook() -> dict[str, Any]:
 def test_the_hook_is_a_command_that_there_is() -> None:
     program, command, *rest = hook()["entry"].split()
     assert program == "rnndiag"
-    assert command in main.commands
+    assert command in main.list_commands(click.Context(main))
     assert rest == []
     assert importlib.util.find_spec("rnndiag.cli") is not None
     assert hook()["language"] == "python"

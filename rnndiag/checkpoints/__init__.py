@@ -41,7 +41,8 @@ def _read(path: Path, architecture: str | None) -> Checkpoint:
     if _unknown.is_text(path, head):
         # Said at once: the readers wait for torch and h5py.
         raise _unknown.refusal(path, head)
-    for reader in registry.modules(__name__).values():
+    # PyTorch's readers come first: those of Keras wait for h5py.
+    for reader in registry.each(__name__):
         if reader.recognises(path, head):
             checkpoint: Checkpoint
             if architecture is None:

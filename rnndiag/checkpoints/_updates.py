@@ -73,6 +73,14 @@ class AdamStep:
             return abs(self.learning_rate) * rms(corrected / below), rms(corrected)
 
 
+def update_of(array: Array, sizes: Sizes) -> ParameterUpdate:
+    """The update of a stored array, of which a step's `sizes` are known."""
+    update, gradient = sizes
+    return ParameterUpdate(
+        size=array.size, weight_rms=rms(array), update_rms=update, gradient_rms=gradient
+    )
+
+
 def rms(array: Array) -> float:
     """Root of the mean square; in float64, as the squares of small moments underflow."""
     return float(np.sqrt(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0

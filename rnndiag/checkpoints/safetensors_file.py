@@ -5,16 +5,18 @@ The file sorts its tensors by type and name, so their order says nothing about t
 
 from __future__ import annotations
 
-from functools import partial
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rnndiag import memory
+from rnndiag import mapping, memory
 from rnndiag.checkpoints._torch import parts
-from rnndiag.checkpoints._torch.tensors import lazy_state_dict
+from rnndiag.checkpoints._torch.tensors import aligned, lazy_state_dict
 from rnndiag.checkpoints.base import damaged, sha256
 from rnndiag.records import Checkpoint, StoredArray, Writer
 
@@ -25,7 +27,10 @@ _HEADER_EXPANSION = 40
 """Bytes that a character of it may become."""
 _ENTRY = 1000
 """Bytes that a tensor takes in the list."""
-_REAL_TYPES = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
+_REAL_TYPES = {
+    **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
+    **{"F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2},
+}
 
 
 def recognises(path: Path, head: bytes) -> bool:
@@ -54,7 +59,7 @@ def read(path: Path) -> Checkpoint:
         size_bytes=path.stat().st_size,
         sha256=sha256(path),
         content=lazy_state_dict(
-            {own.name: own.shape for own in stored if own.role is None}, partial(tensor, path)
+            {own.name: own.shape for own in stored if own.role is None}, tensors(path)
         ),
         notes=parts.notes_on_one(path),
         stored=stored,
@@ -68,8 +73,22 @@ def _stored(name: str, found: Any) -> StoredArray:
     return StoredArray(name=name, shape=shape, role="bookkeeping", reason=f"it holds {kind}")
 
 
-def tensor(path: Path, name: str) -> Tensor:
-    """One tensor of a file."""
-    with safe_open(path, framework="pt") as file:
-        found: Tensor = file.get_tensor(name)
-    return found
+def tensors(path: Path) -> Callable[[str], Tensor]:
+    """What gives the tensors of a sound file by name, of which nothing is read before it is used.
+
+    The library maps files as well, but what it has read cannot be let go.
+    """
+    content = mapping.mapped(path)
+    begin = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.loads(content[_LENGTH_BYTES:begin])
+
+    def tensor(name: str) -> Tensor:
+        kind, shape = _REAL_TYPES[header[name]["dtype"]], header[name]["shape"]
+        start, end = header[name]["data_offsets"]
+        if start == end:
+            return torch.empty(shape, dtype=kind)
+        count = (end - start) // kind.itemsize
+        found = torch.frombuffer(content, dtype=kind, offset=begin + start, count=count)
+        return aligned(found).view(shape)
+
+    return tensor

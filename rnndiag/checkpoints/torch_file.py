@@ -36,8 +36,8 @@ def recognises(path: Path, head: bytes) -> bool:
         first = head[_FIRST_NAME]
         return b"/data.pkl" in first or b"/data/" in first
     records = {name.rpartition("/")[2] for name in names if "/" in name}
-    # torch.jit's archives have constants, too.
-    return "data.pkl" in records and "constants.pkl" not in records
+    # torch.jit's archives have constants, too, and Keras's may have any file among their assets.
+    return "data.pkl" in records and "constants.pkl" not in records and "config.json" not in names
 
 
 def is_zip(head: bytes) -> bool:

@@ -27,6 +27,8 @@ from rnndiag.records import Checkpoint, StateDict, Writer
 
 _INDEX = "*.index.json"
 _SAFE = ".safetensors.index.json"
+_OF_KERAS = ".weights.json"
+"""How the indices of another framework are called, broken ones too."""
 _LONGEST = 64 << 20
 """Bytes of an index: a million tensors have as many."""
 _HEAD_BYTES = 512
@@ -77,6 +79,8 @@ def _index(path: Path) -> Path | None:
 
 
 def _is_index(path: Path) -> bool:
+    if path.name.endswith(_OF_KERAS):
+        return False
     with path.open("rb") as file:
         start = file.read(_STARTS)
     return start.lstrip().startswith(b"{") and _MAP.search(start) is not None
@@ -136,15 +140,14 @@ def _safetensors(
         for name, shape in one.content.shapes.items()
         if places.get(name) == shard
     }
+    readers = parts.each_once(shards, safetensors_file.tensors)
     return Checkpoint(
         path=source.path,
         format=source.format,
         writer=Writer(framework="torch"),
         size_bytes=source.size_bytes,
         sha256=source.sha256,
-        content=lazy_state_dict(
-            shapes, lambda name: safetensors_file.tensor(shards[places[name]], name)
-        ),
+        content=lazy_state_dict(shapes, lambda name: readers[places[name]](name)),
         notes=source.notes,
         stored=tuple(stored[name] for name in places),
     )

@@ -1,11 +1,12 @@
 """The command line: options become a call of the pipeline, and a report an exit status.
 
-One command a file. Only this package knows click, and it imports nothing heavy before a command
-needs it.
+One command a file, which is imported when it is asked for: `--help` needs none of them. Only this
+package knows click, and it imports nothing heavy before a command needs it.
 """
 
 from __future__ import annotations
 
+import importlib
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,17 +16,24 @@ from typing import Any
 import click
 
 from rnndiag import __version__
-from rnndiag.cli.advise import advise
-from rnndiag.cli.compare import compare
-from rnndiag.cli.explain import explain
-from rnndiag.cli.inspect import inspect
-from rnndiag.cli.plan import plan
-from rnndiag.cli.report import report
-from rnndiag.cli.rules import rules
-from rnndiag.cli.track import track
 from rnndiag.cli.writing import complain
 from rnndiag.errors import RnndiagError
 
+COMMANDS = {
+    "inspect": "Measure CKPT's recurrent layers: spans, units, gates, norms.",
+    "advise": "Judge each CKPT by every rule, and say what to try.",
+    "report": "Draw and judge CKPT: a folder with a page to open.",
+    "compare": "Say what changed from BEFORE to AFTER, and what got worse.",
+    "track": "Follow a training run through its checkpoints.",
+    "sweep": "Judge many checkpoints: files, folders, addresses, on this machine or on Dask.",
+    "plan": "Say what to try next with CKPT, and what to search.",
+    "rules": "List every rule: what it watches, and how grave its findings are.",
+    "explain": "Say what a rule means, and what to do about it.",
+}
+"""What each does, as its own help begins; in the order in which a user meets them.
+
+The command ``inspect`` is the function of that name in ``inspect.py``, and so on.
+"""
 INTERNAL_ERROR = 2
 INTERRUPTED = 130
 """What shells give a program that Ctrl-C ended; click's own 1 would mean findings."""
@@ -49,11 +57,23 @@ def _unwound_when_ended() -> Iterator[None]:
 
 
 class _Commands(click.Group):
-    """Turns every error into one message and the documented status."""
+    """Finds the commands, and turns every error into one message and the documented status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which a user meets them."""
-        return list(self.commands)
+        """All names; none of the commands is imported for them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now; None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(importlib.import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without a look at the commands themselves, as click would take."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -86,7 +106,3 @@ def main(debug: bool) -> None:
     Exit status: 0 nothing at or above --fail-on, 1 findings, 2 the file, an option or rnndiag
     is at fault, 3 no recurrent layer could be analysed.
     """
-
-
-for _command in (inspect, advise, report, compare, track, plan, rules, explain):
-    main.add_command(_command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,19 @@ def choose(config: Path | None, parameters: Mapping[str, Any]) -> Chosen:
 
     context = click.get_current_context()
     sources = {name: context.get_parameter_source(name) for name in parameters}
+    loaded = configuration.load(config)
+    if loaded.format not in _formats(context.command):
+        # It is meant for another command, as SARIF for advise.
+        loaded = replace(loaded, format=None)
     unsaid = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP, None)
     return Chosen(
-        configuration=configuration.load(config),
+        configuration=loaded,
         parameters=parameters,
         given=[name for name, source in sources.items() if source not in unsaid],
     )
+
+
+def _formats(command: click.Command) -> Collection[str]:
+    """What the command's ``--format`` takes."""
+    types = (option.type for option in command.params if option.name == "format_")
+    return next((own.choices for own in types if isinstance(own, click.Choice)), ())

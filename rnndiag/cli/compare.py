@@ -13,7 +13,7 @@ from rnndiag.cli.advise import check_measured
 from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand, group, together
 from rnndiag.cli.options import CONFIG, FOLDER, INPUT, LAG, RULES, RUN, output
-from rnndiag.cli.writing import deliver, on_terminal, width
+from rnndiag.cli.writing import write
 from rnndiag.errors import BadOption
 from rnndiag.registry import names
 
@@ -72,7 +72,7 @@ def compare(
     Exit status: 0, 1 for a regression with --fail-on regression, 2 a file, an option or rnndiag
     is at fault, 3 one of the two has no recurrent layer that could be analysed.
     """
-    from rnndiag import comparing, registry
+    from rnndiag import comparing
     from rnndiag.advising import Case
     from rnndiag.progress import bar
 
@@ -98,9 +98,7 @@ def compare(
         )
         if folder is not None:
             _illustrate(found, folder, force)
-    render = registry.modules("rnndiag.outputs.comparisons")[common["format_"]].render
-    color = on_terminal() and place is None
-    deliver(render(found, width=width(), color=color, verbose=common["verbose"]), place)
+    write(found, common["format_"], place, verbose=common["verbose"], kind="comparisons")
     if folder is not None and not common["quiet"]:
         places.tell_written(folder, earlier)
     click.get_current_context().exit(found.exit_code)

@@ -47,7 +47,8 @@ def inspect(
     read = places.read([checkpoint], about, known.configuration.source)
     places.check([output, save_arrays], read)
     with bar(quiet=quiet) as progress:
-        diagnosis = pipeline.inspect(checkpoint, chosen, progress)
+        in_full = save_arrays is not None
+        diagnosis = pipeline.inspect(checkpoint, chosen, progress, in_full=in_full)
         if save_arrays is not None:
             from rnndiag import arrays
 

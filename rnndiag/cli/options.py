@@ -35,7 +35,7 @@ def _size(ctx: click.Context, option: click.Parameter, given: str | None) -> str
 # ---------------------------------------------------------------- what goes in
 
 _input = group("Input")
-INPUT = together(
+DATA = together(
     _input("--probe", metavar="FILE", help="Real input: .npy, .npz, .pt, .csv or .h5."),
     _input(
         "--probe-key",
@@ -58,6 +58,11 @@ INPUT = together(
         help="Run your own network, with a PyTorch file's weights: package.module:factory or "
         "path/to/file.py:factory, a function or class without arguments. Its code runs.",
     ),
+)
+"""What is run through the network; no code but the user's own."""
+
+INPUT = together(
+    DATA,
     _input(
         "--unsafe-load",
         is_flag=True,
@@ -65,10 +70,16 @@ INPUT = together(
         "run is said first. For files of people you trust; never read from a configuration.",
     ),
 )
-"""What is run through the network."""
+"""What is run through the network, a file's own code too where that is asked for."""
 
 _known = group("What else is known")
 LAG = _known("--lag", metavar="N", type=_AT_LEAST_1, help="Timesteps the task has to remember.")
+CONTEXT = _known(
+    "--context",
+    type=_PATH,
+    metavar="FILE.toml",
+    help="What the checkpoint does not tell: optimizer, decay, samples.",
+)
 KNOWN = together(
     LAG,
     _known(
@@ -79,12 +90,7 @@ KNOWN = together(
     ),
     _known("--train-column", metavar="NAME", help="Its training loss, if not found by name."),
     _known("--val-column", metavar="NAME", help="Its validation loss, likewise."),
-    _known(
-        "--context",
-        type=_PATH,
-        metavar="FILE.toml",
-        help="What the checkpoint does not tell: optimizer, decay, samples.",
-    ),
+    CONTEXT,
     _known("--trials", type=_PATH, metavar="FILE", help="Settings tried so far: CSV or JSON."),
 )
 """What is known beside the checkpoint, other checkpoints apart."""

@@ -13,7 +13,7 @@ from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand
 from rnndiag.cli.options import CONFIG, EVIDENCE, INPUT, RULES, RUN
 from rnndiag.cli.options import output as output_options
-from rnndiag.cli.writing import deliver, on_terminal, width
+from rnndiag.cli.writing import write
 from rnndiag.registry import names
 
 
@@ -40,7 +40,7 @@ def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
     Exit status: 0 a plan was made, whatever was found; 2 a file, an option or rnndiag is at fault;
     3 no recurrent layer could be analysed.
     """
-    from rnndiag import planning, registry
+    from rnndiag import planning
     from rnndiag.advising import Case
     from rnndiag.progress import bar
 
@@ -52,7 +52,5 @@ def plan(checkpoint: str, config: Path | None, **parameters: Any) -> None:
     case = Case.of({**common, "thresholds": common["threshold"]})
     with bar(quiet=common["quiet"]) as progress:
         made = planning.plan(checkpoint, case, progress)
-    render = registry.modules("rnndiag.outputs.plans")[common["format_"]].render
-    color = on_terminal() and output is None
-    deliver(render(made, width=width(), color=color, verbose=common["verbose"]), output)
+    write(made, common["format_"], output, verbose=common["verbose"], kind="plans")
     click.get_current_context().exit(made.exit_code)

@@ -56,7 +56,7 @@ def report(
     """
     from rnndiag import illustrating
     from rnndiag.advising import Case
-    from rnndiag.outputs.reports import _brief
+    from rnndiag.outputs import brief
     from rnndiag.progress import bar
 
     known = choose(config, parameters)
@@ -68,7 +68,7 @@ def report(
         found = illustrating.illustrate(
             checkpoint, case, output, force=force, arrays=arrays, progress=progress
         )
-    show(_brief.render(found, width=width(), color=on_terminal()))
+    show(brief.render(found, width=width(), color=on_terminal()))
     if not quiet:
         places.tell_written(output, earlier)
     click.get_current_context().exit(found.exit_code)

@@ -12,7 +12,7 @@ from rnndiag.cli import places
 from rnndiag.cli.choosing import choose
 from rnndiag.cli.grouping import GroupedCommand, group
 from rnndiag.cli.options import CONFIG, FOLDER, INPUT, KNOWN, POLICY, RUN, output
-from rnndiag.cli.writing import deliver, on_terminal, width
+from rnndiag.cli.writing import write
 from rnndiag.registry import names
 
 _TEXTS = (".csv", ".json", ".md", ".txt")
@@ -56,7 +56,7 @@ def track(
     findings, 2 a file, an option or rnndiag is at fault, or fewer than two checkpoints are left,
     3 no recurrent layer could be analysed.
     """
-    from rnndiag import registry, tracking
+    from rnndiag import tracking
     from rnndiag.advising import Case
     from rnndiag.progress import bar, part
 
@@ -74,9 +74,7 @@ def track(
 
             drawn = part(progress, 0.8, 1.0)
             illustrating.illustrate_course(found, folder, force=force, progress=drawn)
-    render = registry.modules("rnndiag.outputs.courses")[common["format_"]].render
-    color = on_terminal() and place is None
-    deliver(render(found, width=width(), color=color, verbose=common["verbose"]), place)
+    write(found, common["format_"], place, verbose=common["verbose"], kind="courses")
     if folder is not None and not common["quiet"]:
         places.tell_written(folder, earlier)
     click.get_current_context().exit(found.exit_code)

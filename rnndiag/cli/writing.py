@@ -34,13 +34,15 @@ def complain(what: str, hint: str) -> None:
     click.echo("\n".join(told), err=True)
 
 
-def write(outcome: Any, format_: str, output: Path | None, *, verbose: bool) -> None:
-    """Render the outcome to a file or to the terminal."""
+def write(
+    found: Any, format_: str, output: Path | None, *, verbose: bool, kind: str = "reports"
+) -> None:
+    """Render what was found, in a format of its kind, to a file or to the terminal."""
     from rnndiag import registry
 
-    render = registry.modules("rnndiag.outputs.reports")[format_].render
+    render = registry.module(f"rnndiag.outputs.{kind}", format_).render
     terminal = on_terminal() and output is None
-    deliver(render(outcome, width=width(), color=terminal, verbose=verbose), output)
+    deliver(render(found, width=width(), color=terminal, verbose=verbose), output)
 
 
 def deliver(text: str, output: Path | None) -> None:

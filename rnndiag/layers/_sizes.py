@@ -52,6 +52,9 @@ def _at_most(layer: Layer, values: Sequence[Tensor]) -> int:
     With arrays of its own, a layer grows its inputs along two axes at the most. Without any it
     may tile and pad them along each, and set several against each other.
     """
+    own = layer.most_bytes(*values)
+    if own is not None:
+        return own
     told = list(_numbers(layer.spec.config))
     numbers = [*told, *(n for value in values for n in value.shape)]
     numbers += [size for array in layer.buffers() for size in array.shape]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from rnndiag import memory
+from rnndiag import mapping, memory
 from rnndiag.checkpoints.base import BROKEN_ZIP, damaged
 from rnndiag.errors import UnreadableCheckpoint, UnsafeCheckpoint
 
@@ -24,6 +25,8 @@ _SMALL = 64 << 20
 _MOST_COMPRESSION = 100
 """How many times a member may be larger than what is stored; trained weights hardly shrink."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LOCAL_HEADER = struct.Struct("<26xHH")
+"""Of a member, whose name and extra field stand between it and the content."""
 _CHUNK = 1 << 20
 _LISTING = 20
 """Bytes that one of the list of members may become: 46 and a name make an object of each."""
@@ -90,6 +93,45 @@ def read(path: Path, name: str, most: int | None = None) -> Member:
     Raises `UnsafeCheckpoint` where the archive is made to deceive or to exhaust memory, and
     `UnreadableCheckpoint` where it is damaged, encrypted or lacks the member.
     """
+    with _found(path, name, most) as (archive, info):
+        return _unpacked(path, archive, info)
+
+
+def mapped(path: Path, name: str) -> tuple[mapping.Window, int] | None:
+    """One member in its place, and where in the archive that is; None where it is packed.
+
+    Its checksum is compared. Raises as `read`.
+    """
+    with _found(path, name) as (archive, info):
+        if info.compress_type != zipfile.ZIP_STORED:
+            return None
+        read_through(archive, info)
+        content = memoryview(mapping.shared(path))
+        begin = start(info, content)
+        if begin + info.file_size > len(content):
+            raise zipfile.BadZipFile("it breaks off")
+        part = content[begin : begin + info.file_size]
+        return mapping.Window(part, f"{path}: {name}"), begin
+
+
+def start(info: zipfile.ZipInfo, content: memoryview) -> int:
+    """Where in an archive a member's content begins; raises `struct.error` if not in it."""
+    name, extra = _LOCAL_HEADER.unpack_from(content, max(info.header_offset, 0))
+    return info.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
+
+
+def read_through(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Read a member to its end, which compares its checksum."""
+    with archive.open(member) as content:
+        while content.read(_CHUNK):
+            pass
+
+
+@contextmanager
+def _found(
+    path: Path, name: str, most: int | None = None
+) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
+    """An open archive and a member of it that may be read."""
     try:
         with opened(path) as archive:
             _check_names(path, archive)
@@ -97,7 +139,7 @@ def read(path: Path, name: str, most: int | None = None) -> Member:
             if info is None:
                 raise damaged(path, f"the archive has no {name}")
             _check_member(path, info, most)
-            return _unpacked(path, archive, info)
+            yield archive, info
     except BROKEN_ZIP as error:
         raise damaged(path, f"{name}: ZIP says {error}") from error
 

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from rnndiag import memory
+from rnndiag import mapping, memory
 from rnndiag.checkpoints._hdf5.heaps import check_heaps
 from rnndiag.checkpoints._hdf5.storage import excess, is_elsewhere
 from rnndiag.checkpoints.base import damaged
@@ -21,6 +21,8 @@ from rnndiag.records import Array
 
 BROKEN_HDF5 = (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError)
 """What h5py raises for damaged files."""
+_LARGE = 1 << 20
+"""Bytes of an array that is not read at once."""
 _PLAIN_CLASSES = (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 
 
@@ -66,7 +68,6 @@ def check_storage(dataset: h5py.Dataset) -> None:
         raise UnsafeCheckpoint(
             f"{_place(dataset)}: {claimed}", "the file is damaged, or made to exhaust memory"
         )
-    memory.take(max(4 * dataset.size, dataset.nbytes), f"the array {dataset.name}")
 
 
 def attribute(item: h5py.HLObject, name: str) -> Any:
@@ -96,20 +97,40 @@ def strings(group: h5py.Group, name: str) -> tuple[str, ...]:
     return tuple(text(value) for piece in pieces for value in attribute(group, piece))
 
 
-def array(dataset: h5py.Dataset, path: Path) -> Array:
-    """Numbers as float32 or int64; raises where a dataset holds none, or not in the file."""
+def array(dataset: h5py.Dataset, path: Path, start: int | None = 0) -> Array:
+    """Numbers as float32 or int64; raises where a dataset holds none, or not in the file.
+
+    The HDF5 file begins in `path` at `start`; None where it is not there. Large arrays are mapped,
+    and read when they are used.
+    """
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise damaged(path, f"{getattr(dataset, 'name', '?')} is not an array")
     # Before it is read: of strings, which are no numbers, it may claim any length.
     if dataset.dtype.kind not in "fiu" and dataset.dtype != np.dtype("V2"):
         raise damaged(path, f"{dataset.name} holds {dataset.dtype}, not numbers")
     check_storage(dataset)
+    mapped = None if start is None else _mapped(dataset, path, start)
+    if mapped is not None:
+        return mapped
+    memory.take(max(4 * dataset.size, dataset.nbytes), f"the array {dataset.name}")
     numbers = dataset[()]
     if numbers.dtype == np.dtype("V2"):
         # bfloat16 is the upper half of a float32.
         decoded: Array = (numbers.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         return decoded
     return np.asarray(numbers, dtype=np.float32 if numbers.dtype.kind == "f" else np.int64)
+
+
+def _mapped(dataset: h5py.Dataset, path: Path, start: int) -> Array | None:
+    """A large array in its place; None where it does not stand there as it is used."""
+    # None for pieces, and for what was never written.
+    offset = dataset.id.get_offset()
+    if dataset.nbytes < _LARGE or dataset.dtype != np.float32 or offset is None:
+        return None
+    content, place = mapping.shared(path), start + offset
+    if place + dataset.nbytes > len(content):
+        return None
+    return np.frombuffer(content, np.float32, dataset.size, place).reshape(dataset.shape)
 
 
 def _place(item: h5py.Group | h5py.Dataset) -> str:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
+from rnndiag import mapping
 from rnndiag.checkpoints.base import damaged
 
 _SIGNATURE = b"GCOL\x01"
@@ -25,29 +27,36 @@ _SIZE = struct.Struct("<8xQ")
 
 def check_heaps(path: Path) -> None:
     """Raise `UnreadableCheckpoint` where a file holds a heap that has no end."""
-    with path.open("rb") as file:
-        if path.stat().st_size < _HEADER:
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            check_heaps_in(content, path)
+    if path.stat().st_size >= _HEADER:
+        check_heaps_in(mapping.mapped(path), path)
 
 
-def check_heaps_in(content: bytes | mmap.mmap, path: Path) -> None:
-    """The same of content that was read from `path`."""
+def check_heaps_in(content: bytes | mmap.mmap, path: Path, start: int = 0, size: int = -1) -> None:
+    """The same of content that was read from `path`, or of the part of it that begins there."""
+    end = len(content) if size < 0 else start + size
     # Heaps that overlap would make this walk long, and no sound file has them.
-    left = len(content) // _HEADER
-    start = content.find(_SIGNATURE)
-    while start >= 0:
-        left -= _objects(content, start, path, left)
-        start = content.find(_SIGNATURE, start + 1)
+    left = (end - start) // _HEADER
+    for place in _signatures(content, start, end):
+        left -= _objects(content, place, end, path, left)
 
 
-def _objects(content: bytes | mmap.mmap, start: int, path: Path, most: int) -> int:
-    """How many objects the heap at `start` has."""
-    if start + _HEADER > len(content):
+def _signatures(content: bytes | mmap.mmap, start: int, end: int) -> Iterator[int]:
+    """Where heaps begin; of a mapped file, no more than a block is in memory at a time."""
+    for first in range(start, end, mapping.BLOCK):
+        last = min(first + mapping.BLOCK + len(_SIGNATURE) - 1, end)
+        place = content.find(_SIGNATURE, first, last)
+        while place >= 0:
+            yield place
+            place = content.find(_SIGNATURE, place + 1, last)
+        mapping.let_go()
+
+
+def _objects(content: bytes | mmap.mmap, start: int, last: int, path: Path, most: int) -> int:
+    """How many objects the heap at `start` has, in content that ends at `last`."""
+    if start + _HEADER > last:
         return 0
     (size,) = _SIZE.unpack_from(content, start)
-    end = min(start + size, len(content))
+    end = min(start + size, last)
     place, count = start + _HEADER, 0
     while place + _HEADER <= end:
         index, length = _OBJECT.unpack_from(content, place)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import h5py
 
+from rnndiag import mapping
 from rnndiag.checkpoints import _links
 from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5
@@ -45,7 +47,7 @@ def read_json(path: Path, name: str) -> Mapping[str, Any]:
 
 @contextmanager
 def weights(path: Path) -> Iterator[Tree]:
-    """The weights, open to be read; an archive's lie in memory meanwhile.
+    """The weights, open to be read; those that an archive has packed lie in memory meanwhile.
 
     Raises `UnreadableCheckpoint` where they are damaged or missing, `UnsafeCheckpoint` where the
     archive is made to do harm, and `UnsupportedCheckpoint` where they are of another kind.
@@ -55,13 +57,24 @@ def weights(path: Path) -> Iterator[Tree]:
         with opened_tree(_file(path, WEIGHTS)) as tree:
             yield tree
         return
-    content = zip_members.read(path, WEIGHTS)
-    check_heaps_in(content.getvalue(), path)
+    content, start = _content(path)
     try:
         with h5py.File(content, "r") as file:
-            yield Tree(file, content, path)
+            yield Tree(file, content, path, start)
     except BROKEN_HDF5 as error:
         raise damaged(path, f"{WEIGHTS}: HDF5 says {error}") from error
+
+
+def _content(path: Path) -> tuple[BinaryIO, int | None]:
+    """An archive's weights, and where in it they begin; None where they had to be unpacked."""
+    place = zip_members.mapped(path, WEIGHTS)
+    if place is None:
+        content = zip_members.read(path, WEIGHTS)
+        check_heaps_in(content.getvalue(), path)
+        return content, None
+    window, start = place
+    check_heaps_in(mapping.shared(path), path, start, window.seek(0, io.SEEK_END))
+    return cast("BinaryIO", window), start
 
 
 def size(path: Path) -> int:

@@ -49,7 +49,7 @@ def opened_tree(path: Path) -> Iterator[Tree]:
     """A file, open to be read; raises `UnreadableCheckpoint` where it is damaged."""
     try:
         with opened(path) as file, path.open("rb") as raw:
-            yield Tree(file, raw, path)
+            yield Tree(file, raw, path, 0)
     except BROKEN_HDF5 as error:
         raise damaged(path, f"HDF5 says {error}") from error
 
@@ -57,11 +57,15 @@ def opened_tree(path: Path) -> Iterator[Tree]:
 class Tree:
     """Reads one file; counts what it reads, and remembers what was taken.
 
-    `raw` are the bytes of the same file, and `path` is what messages call it.
+    `raw` are the bytes of the same file, and `path` is what messages call it. There it begins at
+    `start`, which is None where it is no more than in memory.
     """
 
-    def __init__(self, file: h5py.File, raw: BinaryIO, path: Path) -> None:
+    def __init__(
+        self, file: h5py.File, raw: BinaryIO, path: Path, start: int | None = None
+    ) -> None:
         self.root, self.path = file, path
+        self._start = start
         self._raw = raw
         self._left = max(_MOST_TOTAL, _MOST_EXPANSION * raw.seek(0, io.SEEK_END))
         self._taken: set[str] = set()
@@ -143,7 +147,9 @@ class Tree:
                 "the file is damaged, or made to exhaust memory",
             )
         self._taken.add(dataset.name)
-        return NamedArray(name=dataset.name.lstrip("/"), array=array(dataset, self.path))
+        return NamedArray(
+            name=dataset.name.lstrip("/"), array=array(dataset, self.path, self._start)
+        )
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ import h5py
 
 from rnndiag.checkpoints._hdf5 import BROKEN_HDF5, array, child, opened, strings
 from rnndiag.checkpoints._keras.training import optimizer_of
-from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Trained, rms
+from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Trained, update_of
 from rnndiag.checkpoints.base import damaged
 from rnndiag.records import NamedArray, ParameterUpdate, TrainingFact
 
@@ -140,12 +140,6 @@ def _update(
     except BROKEN_HDF5 as error:
         raise damaged(path, f"HDF5 says {error}") from error
     mean, square = read.get(_MEAN), read.get(_LARGEST if amsgrad else _SQUARE)
-    update = gradient = None
-    if mean is not None and square is not None:
-        update, gradient = adam.sizes(mean, square)
-    return ParameterUpdate(
-        size=named.array.size,
-        weight_rms=rms(named.array),
-        update_rms=update,
-        gradient_rms=gradient,
-    )
+    if mean is None or square is None:
+        return update_of(named.array, (None, None))
+    return update_of(named.array, adam.sizes(mean, square))

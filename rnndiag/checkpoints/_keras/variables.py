@@ -14,15 +14,8 @@ from rnndiag import dialects
 from rnndiag.checkpoints._keras.training import optimizer_of
 from rnndiag.checkpoints._keras.tree import Tree
 from rnndiag.checkpoints._keras.updates import adam_step
-from rnndiag.checkpoints._updates import AdamStep, Trained, rms
-from rnndiag.records import (
-    Array,
-    KerasModel,
-    NamedArray,
-    ParameterUpdate,
-    TrainingFact,
-    Writer,
-)
+from rnndiag.checkpoints._updates import Trained, update_of
+from rnndiag.records import Array, KerasModel, NamedArray, TrainingFact, Writer
 
 _GROUP = "optimizer"
 _ADAM = ("Adam", "AdamW")
@@ -62,9 +55,8 @@ def _optimizer(
     adam = adam_step(config, step, rate)
     arrays = [named for own in model.weights.values() for named in own]
     updates = {
-        named.name: _update(adam, named, mean, square)
+        named.name: update_of(named.array, adam.sizes(mean, square))
         for named, mean, square in _matched(arrays, moments)
-        if _RECURRENT in named.name
     }
     return Trained(facts=tuple(facts), updates=updates, why_no_updates=_UNSURE)
 
@@ -89,7 +81,7 @@ def _unlike_adam(training: Mapping[str, Any]) -> str | None:
 def _matched(
     arrays: Sequence[NamedArray], moments: Sequence[Array]
 ) -> Iterator[tuple[NamedArray, Array, Array]]:
-    """Each array of which the running mean and the running square are certain."""
+    """Each recurrent array of which the running mean and the running square are certain."""
     pairs = list(zip(moments[::2], moments[1::2], strict=False))
     if len(moments) % 2 or any(mean.shape != square.shape for mean, square in pairs):
         return
@@ -101,7 +93,9 @@ def _matched(
     if len(first) < len(wanted):
         return
     for place, other, (mean, square) in zip(first, last, pairs, strict=True):
-        if place == other and (square >= 0).all():
+        # Moments of other layers may be as large as the file, and are not looked at.
+        recurrent = _RECURRENT in arrays[place].name
+        if place == other and recurrent and (square >= 0).all():
             yield arrays[place], mean, square
 
 
@@ -117,13 +111,3 @@ def _places(have: Sequence[tuple[int, ...]], wanted: Sequence[tuple[int, ...]]) 
         places.append(start)
         start += 1
     return places
-
-
-def _update(adam: AdamStep, named: NamedArray, mean: Array, square: Array) -> ParameterUpdate:
-    update, gradient = adam.sizes(mean, square)
-    return ParameterUpdate(
-        size=named.array.size,
-        weight_rms=rms(named.array),
-        update_rms=update,
-        gradient_rms=gradient,
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,8 +15,8 @@ from rnndiag.records import Array, Shape, StateDict
 class LazyArrays(Mapping[str, Array]):
     """float32 arrays by name; each is fetched and converted once, when it is first asked for.
 
-    A mapped file is thus read only where it is used, and of half-precision weights, which are
-    measured in float32, only those that are used take memory in both forms.
+    A mapped file is thus read only where it is used: what is float32 in it stays there. Of
+    half-precision weights, which are measured in float32, only those that are used take memory.
     """
 
     def __init__(self, names: Mapping[str, Shape], fetch: Callable[[str], Tensor]) -> None:
@@ -29,8 +28,10 @@ class LazyArrays(Mapping[str, Array]):
         if name not in self._names:
             raise KeyError(name)
         if name not in self._arrays:
-            memory.take(4 * math.prod(self._names[name]), f"the tensor {name}")
-            self._arrays[name] = self._fetch(name).detach().to(torch.float32).numpy()
+            found = self._fetch(name).detach()
+            if found.dtype is not torch.float32:
+                memory.take(4 * found.numel(), f"the tensor {name}")
+            self._arrays[name] = found.to(torch.float32).numpy()
         return self._arrays[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -60,4 +61,7 @@ def is_weight(value: Any) -> bool:
 
 def aligned(tensor: Tensor) -> Tensor:
     """The tensor, copied if its numbers stand across the bounds that processors are built for."""
-    return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor
+    if tensor.data_ptr() % tensor.element_size() == 0:
+        return tensor
+    memory.take(tensor.nbytes, "a tensor across those bounds")
+    return tensor.clone()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnndiag.checkpoints._torch.matching import Matched
 from rnndiag.checkpoints._torch.optimizers import Slot
-from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Sizes, rms
+from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Sizes, rms, update_of
 from rnndiag.records import Array, ParameterUpdate
 
 
@@ -29,16 +29,11 @@ def updates(matched: Matched, tensors: Mapping[str, Tensor]) -> LazyUpdates:
 
 def _update(slot: Slot, weight: Tensor) -> ParameterUpdate:
     try:
-        update, gradient = _KINDS[str(slot.kind)](slot.settings, slot.buffers)
+        sizes = _KINDS[str(slot.kind)](slot.settings, slot.buffers)
     except (KeyError, TypeError, ValueError, ArithmeticError):
         # A setting or buffer is missing, or is no number: other code wrote the file.
-        update = gradient = None
-    return ParameterUpdate(
-        size=weight.numel(),
-        weight_rms=rms(_array(weight)),
-        update_rms=update,
-        gradient_rms=gradient,
-    )
+        sizes = None, None
+    return update_of(_array(weight), sizes)
 
 
 def _adam(group: Mapping[str, Any], buffers: Mapping[str, Any]) -> Sizes:

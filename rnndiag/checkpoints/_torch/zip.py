@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from rnndiag import memory
+from rnndiag import mapping, memory
 from rnndiag.checkpoints._archives import zip_members
 from rnndiag.checkpoints._pickles.objects import BrokenPickle, shown
 from rnndiag.checkpoints._torch.rebuild import Storage, Tensors
@@ -25,8 +25,6 @@ _MOST_PICKLE = 256 << 20
 _SMALL = 64 << 20
 _MOST_COMPRESSION = 100
 """Packed members may unpack to `_SMALL` bytes together, or to so many times the file's size."""
-_LOCAL_HEADER = struct.Struct("<26xHH")
-"""Of a member, whose name and extra field stand between it and the content."""
 _CHUNK = 1 << 20
 
 
@@ -87,7 +85,9 @@ class TorchArchive:
             )
         found = from_buffer(*self._located(info), storage.nbytes)
         if self._swapped and storage.nbytes:
-            found.byteswap(storage.dtype)  # type: ignore[no-untyped-call]  # torch's gap
+            # In memory of its own: what is changed in a map is lost when its pages are let go.
+            found = found.clone()  # type: ignore[no-untyped-call]  # torch's gap
+            found.byteswap(storage.dtype)
         return found
 
     def _located(self, info: zipfile.ZipInfo) -> tuple[memoryview | bytearray, int]:
@@ -96,10 +96,10 @@ class TorchArchive:
             if not self._whole:
                 raise BrokenPickle("a record is packed")
             return bytearray(zip_members.read(self._path, info.filename).getbuffer()), 0
-        if not 0 <= info.header_offset <= len(self._content) - _LOCAL_HEADER.size:
-            raise BrokenPickle("a record is placed outside the file")
-        name, extra = _LOCAL_HEADER.unpack_from(self._content, info.header_offset)
-        return self._content, info.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
+        try:
+            return self._content, zip_members.start(info, self._content)
+        except struct.error as error:
+            raise BrokenPickle("a record is placed outside the file") from error
 
 
 @contextmanager
@@ -108,62 +108,28 @@ def _opened(path: Path, part: memoryview | None) -> Iterator[zipfile.ZipFile]:
         with zip_members.opened(path) as archive:
             yield archive
         return
-    window = Window(part)
+    window = _Listed(part)
     with zipfile.ZipFile(window) as archive:
         window.listing = False
         yield archive
 
 
-class Window(io.RawIOBase):
-    """Mapped memory as a file that can be read, which `zipfile` asks for."""
+class _Listed(mapping.Window):
+    """Asks for the memory that the list of members may take, before it is read."""
 
     listing = True
-    """Whether the list of members is what is read."""
-
-    def __init__(self, content: memoryview) -> None:
-        super().__init__()
-        self._content = content
-        self._place = 0
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a place from the start, from here or from the end."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: len(self._content)}
-        place = start[whence] + offset
-        if place < 0:
-            raise ValueError("a place before the start")
-        self._place = place
-        return place
-
-    def tell(self) -> int:
-        """The place."""
-        return self._place
 
     def readinto(self, buffer: Any) -> int:
-        """Copy the next bytes into `buffer`; how many there were."""
-        found = self._content[self._place : self._place + len(buffer)]
+        """As `Window` does; raises `TooLarge`."""
         if self.listing:
-            zip_members.check_list(len(found))
-        buffer[: len(found)] = found
-        self._place += len(found)
-        return len(found)
+            zip_members.check_list(len(buffer))
+        return super().readinto(buffer)
 
 
 def mapped(path: Path) -> mmap.mmap:
-    """A file's bytes: each page is read when it is used, and none is written back.
-
-    Raises `BrokenPickle` for a pipe, and where the system has no room for so large a map.
-    """
+    """As `mapping.mapped`; raises `BrokenPickle` for a pipe, and where there is no room."""
     try:
-        with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        return mapping.mapped(path)
     except (OSError, ValueError) as error:
         raise BrokenPickle(f"it cannot be mapped into memory ({error})") from error
 
@@ -200,17 +166,10 @@ def _check(path: Path, archive: zipfile.ZipFile, size: int) -> None:
     for member in members:
         # torch.save writes 0 where its checksums are switched off.
         if member.CRC:
-            _read_through(archive, member)
+            zip_members.read_through(archive, member)
 
 
 _MADE_SO = "torch.save writes no such file; save the weights again"
-
-
-def _read_through(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Read a member to its end, which compares its checksum."""
-    with archive.open(member) as content:
-        while content.read(_CHUNK):
-            pass
 
 
 def _broken(path: Path, error: Exception) -> Exception:
