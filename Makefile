@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types readme readme-check samples published fuzz clean
+.PHONY: demo test check lint types readme readme-check samples published fuzz bench bench-gpu clean
 
 demo: $(READY)  ## Inspect a sample: the whole job on one screen
 	$(BIN)/rnndiag inspect samples/recall_chrono.pt --probe samples/recall_chrono.probe.npz
@@ -40,6 +40,15 @@ JOBS ?= 2
 
 fuzz: $(READY)  ## Mutated files of every format: each has to be reported or refused (half an hour)
 	nice $(BIN)/python -m tests.fuzz --cases $(CASES) --jobs $(JOBS)
+
+# Rows by name, and whether to keep them: make bench BENCH="--only start_up sweep --write"
+BENCH ?= --write
+
+bench: $(READY)  ## Measure speed and memory side by side, and keep the table (half an hour)
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-gpu:  ## The same on a GPU, with whatever Python has torch: no environment is made
+	$(PYTHON) -m tests.benchmarks.gpu
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
