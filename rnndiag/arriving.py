@@ -25,11 +25,11 @@ class AtSteps:
         return int(self._at.clamp(min=0).min())
 
     def hear(self, arrival: Arrival, offset: int) -> None:
-        """Keep the steps that are among the passage's."""
-        place = self._at - offset - arrival.passage.start
-        within = (place >= 0) & (place < len(arrival.passage))
+        """Keep the steps that are among these."""
+        place = self._at - offset - arrival.start
+        within = (place >= 0) & (place < len(arrival))
         samples = torch.arange(len(place), device=place.device)
-        place = place.clamp(0, len(arrival.passage) - 1)
+        place = place.clamp(0, len(arrival) - 1)
         self.states = tuple(
             torch.where(within.unsqueeze(-1), part[place, samples], kept)
             for part, kept in zip(arrival.states, self.states, strict=True)
@@ -47,8 +47,8 @@ class Losses:
         self._arrivals: dict[int, tuple[State, Tensor]] = {}
 
     def hear(self, arrival: Arrival, offset: int) -> None:
-        """Keep what is wanted of a passage."""
-        start = offset + arrival.passage.start
+        """Keep what is wanted."""
+        start = offset + arrival.start
         joined = torch.cat(arrival.states, -1).cpu().double()
         self._log_norms[start] = torch.linalg.vector_norm(joined, dim=-1).log()
         if self._in_full:

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnndiag import images, pulses
+from rnndiag import affording, images, pulses
 from rnndiag.arriving import Losses
 from rnndiag.cells.base import as_array
 from rnndiag.layers.base import Entry, Recorder, Signal
 from rnndiag.losses import WITHOUT_TARGETS, check_range, loss_value
 from rnndiag.network import Pass, Runnable
 from rnndiag.progress import Progress, silent
-from rnndiag.recording import layer_run
+from rnndiag.recording import USUAL, Wanted, layer_run
 from rnndiag.records import Array, Options, Probe, ProbeRun, Wiring
 
 
@@ -28,15 +28,11 @@ def run(
     probe: Probe,
     options: Options,
     progress: Progress = silent,
-    *,
-    in_full: bool = False,
+    wanted: Wanted = USUAL,
 ) -> ProbeRun:
-    """One forward pass; backward passes for the pulses and, where there is one, the loss.
-
-    `in_full` keeps every state, gate and gradient.
-    """
+    """One forward pass; backward passes for the pulses and, where there is one, the loss."""
     with _step_by_step():
-        return _run(network, probe, options, progress, in_full)
+        return _run(network, probe, options, progress, wanted)
 
 
 @contextmanager
@@ -61,23 +57,23 @@ def _step_by_step() -> Iterator[None]:
 
 
 def _run(
-    network: Runnable, probe: Probe, options: Options, progress: Progress, in_full: bool
+    network: Runnable, probe: Probe, options: Options, progress: Progress, wanted: Wanted
 ) -> ProbeRun:
-    probe = images.affordable(
+    probe = affording.affordable(
         probe, network.graph, lambda some: _forward(network, some, options).recorder.entries
     )
     done = _forward(network, probe, options)
     entries = done.recorder.entries
     behind_known = network.graph.wiring != "isolated"
     aimed = pulses.aim(done, known=behind_known, seed=options.seed)
-    ears = [Losses(in_full=in_full) for _ in entries]
+    ears = [Losses(in_full=wanted.arrays) for _ in entries]
     loss = _backpropagate_loss(done, probe, options, network.graph.wiring, ears)
     layers = []
     for k, (entry, pulse, ear) in enumerate(zip(entries, aimed, ears, strict=True)):
         progress(f"following the gradient in {entry.spec.name}", 0.3 + 0.6 * k / len(entries))
         told = None if loss is None else ear
         seeds = {"seeds": probe.seeds, "seed": options.seed}
-        layers.append(layer_run(entry, pulse, told, in_full=in_full, **seeds))
+        layers.append(layer_run(entry, pulse, told, wanted, **seeds))
     isolated = any(entry.isolated for entry in entries)
     return ProbeRun(
         probe=probe,

@@ -21,7 +21,7 @@ class Ear(Protocol):
         ...
 
     def hear(self, arrival: Arrival, offset: int) -> None:
-        """Each passage once, the latest first; `offset` steps stand before the passage's run."""
+        """Each step once, the latest first; `offset` steps stand before the arrival's run."""
         ...
 
 
@@ -86,13 +86,13 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dh: Tensor, *last: Tensor) -> tuple[Tensor | None, ...]:
         journal: Journal = ctx.journal
-        _, _, wanted, *initial_wanted = ctx.needs_input_grad
+        _, _, wanted, *others = ctx.needs_input_grad
         run, dx = journal.run, []
-        for arrival in backpropagate(run, dh, (torch.zeros_like(dh[0]), *last)):
+        # Where nobody asks for what is before the run, its earliest steps may not matter either.
+        until = 0 if wanted or any(others) else journal.until
+        for arrival in backpropagate(run, dh, (torch.zeros_like(dh[0]), *last), until):
             journal.tell(arrival)
-            passage = arrival.passage
             if wanted:
-                dx.append(journal.cell.unproject(run.x[passage.start : passage.end], arrival.dz))
-            elif passage.start <= journal.until and not any(initial_wanted):
-                return (None,) * len(ctx.needs_input_grad)  # nobody asks for what is before it
+                x = run.x[arrival.start : arrival.start + len(arrival)]
+                dx.append(journal.cell.unproject(x, arrival.dz))
         return None, None, torch.cat(dx[::-1]) if wanted else None, *arrival.before

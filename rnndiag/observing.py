@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from rnndiag.cells.base import Cell, as_array
+from rnndiag.products import gram
 from rnndiag.records import Activity, Budget, GateStatistics, UnitStatistics
 from rnndiag.records.activity import EXTREME, HIGH, LOW
 from rnndiag.recurrence import Block, Trajectory
 
+_FEW = 64
+"""Rows that a product may add up."""
 _CANDIDATE = "candidate"
 """The gate that is activated like the state, from -1 to 1."""
 
@@ -35,7 +38,9 @@ class Observer:
         self._cell = cell
         self._pairs = 0
         self._sums: dict[str, Tensor] = {}
-        self._shift: Tensor | None = None
+        self._rows = 0
+        self._mean_state = _wide(cell.kernel.new_zeros(cell.hidden_size))
+        self._scatter = torch.zeros_like(self._mean_state.outer(self._mean_state))
 
     @torch.no_grad()
     def see(self, block: Block) -> None:
@@ -52,15 +57,26 @@ class Observer:
         h, *others = (_rows(part, real) for part in block.after)
         self._add("wrong", sum(map(_non_finite, (h, *others))))
         h = self._by_unit(h)
-        if self._shift is None:
-            # Deviations from some mean or other keep the digits that squares would lose.
-            self._shift = h.mean(0)
-        deviation, size = h - self._shift, h.abs()
-        self._add("deviation", _sum(deviation))
-        self._add("square", _second_moments(deviation))
+        self._merge(h)
+        size = h.abs()
         self._add("abs", _sum(size))
         self._add("off", _count(torch.eq, h, 0.0))
         self._add("extreme", _count(torch.gt, size, EXTREME))
+
+    def _merge(self, h: Tensor) -> None:
+        """Mean and scatter with those of `h` (N, H), which rests elsewhere (Chan et al. 1983).
+
+        Deviations from a block's own mean keep the digits that squares would lose.
+        """
+        center = (_sum(h) / len(h)).to(h.dtype)
+        deviation = h - center
+        off = _sum(deviation) / len(h)
+        scatter = _wide(_second_moments(deviation)) - len(h) * off.outer(off)
+        step = _wide(center) + off - self._mean_state
+        total = self._rows + len(h)
+        self._scatter += scatter + step.outer(step) * (self._rows * len(h) / total)
+        self._mean_state += step * (len(h) / total)
+        self._rows = total
 
     def _see_gates(self, block: Block, real: Tensor | None) -> None:
         for name, gate in zip(self._cell.gates, block.steps.gates, strict=True):
@@ -73,10 +89,10 @@ class Observer:
         parts = self._cell.parts(block.steps)
         for name in ("kernel", "recurrent", "bias"):
             part = getattr(parts, name)
-            rows = _rows(part, real) if part.dim() > 1 else part.unsqueeze(0)
-            repeated = 1 if part.dim() > 1 else pairs
-            squares = repeated * _sum_of_squares(rows)
-            self._add(name, squares.view(len(self._cell.gates), -1).sum(1))
+            alike = part.dim() == 1
+            squares = _sum_of_squares(part.unsqueeze(0) if alike else _rows(part, real))
+            by_gate = squares.view(len(self._cell.gates), -1).sum(1)
+            self._add(name, pairs * by_gate if alike else by_gate)
 
     def _by_unit(self, rows: Tensor) -> Tensor:
         """A row for each position, too: of a convolution, a unit is a filter."""
@@ -95,13 +111,10 @@ class Observer:
         )
 
     def _units(self) -> UnitStatistics:
-        off = self._mean("deviation", self._cell.hidden_size)
-        square = self._mean("square", self._cell.hidden_size, self._cell.hidden_size)
-        shift = torch.zeros_like(off) if self._shift is None else self._shift.double()
         return UnitStatistics(
             steps=self._pairs,
-            mean=as_array(shift + off),
-            covariance=as_array(square - torch.outer(off, off)),
+            mean=as_array(self._mean_state),
+            covariance=as_array(self._scatter / max(1, self._rows)),
             mean_abs=as_array(self._mean("abs", self._cell.hidden_size)),
             off_share=as_array(self._mean("off", self._cell.hidden_size)),
             extreme_share=as_array(self._mean("extreme", self._cell.hidden_size)),
@@ -141,14 +154,19 @@ def _wide(values: Tensor) -> Tensor:
 
 
 def _sum(rows: Tensor) -> Tensor:
-    """Σ over the rows; a product, which is faster than torch's own sum along them."""
-    return rows.new_ones(len(rows)) @ rows
+    """Σ over the rows; float64, right to float32's last digits."""
+    # A product adds one row after the other: of thousands alike, each sum is rounded one way.
+    whole = len(rows) // _FEW * _FEW
+    few = rows.new_ones(_FEW) @ rows[:whole].reshape(_FEW, -1)
+    found = _wide(few.view(-1, rows.shape[1])).sum(0) + _wide(rows[whole:]).sum(0)
+    # Few enough may still be beyond float32's range.
+    return found if bool(torch.isfinite(found).all()) else _wide(rows).sum(0)
 
 
 def _count(compare: Callable[..., Tensor], rows: Tensor, cut: float) -> Tensor:
     """In how many of the rows each column compares with `cut` like that."""
     # Numbers for an answer are several times faster than truth values, which have to be cast.
-    return _sum(compare(rows, cut, out=torch.empty_like(rows)))
+    return rows.new_ones(len(rows)) @ compare(rows, cut, out=torch.empty_like(rows))
 
 
 def _non_finite(rows: Tensor) -> int:
@@ -160,11 +178,11 @@ def _non_finite(rows: Tensor) -> int:
 
 def _second_moments(rows: Tensor) -> Tensor:
     """Σ v vᵀ over the rows v, right as well where the squares leave float32's range."""
-    found = rows.T @ rows
-    return found if bool(torch.isfinite(found).all()) else _wide(rows).T @ _wide(rows)
+    found = gram(rows)
+    return found if bool(torch.isfinite(found).all()) else gram(_wide(rows))
 
 
 def _sum_of_squares(rows: Tensor) -> Tensor:
     """Of each column, right as well where the squares leave float32's range."""
-    found = _sum(rows.square())
-    return found if bool(torch.isfinite(found).all()) else _sum(_wide(rows).square())
+    squares = rows.square()
+    return _sum(squares if bool(torch.isfinite(squares.sum())) else _wide(rows).square())

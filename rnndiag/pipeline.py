@@ -55,7 +55,7 @@ def _inspect(path: str, options: Options, progress: Progress, in_full: bool) -> 
     checkpoint = checkpoints.read(Path(path), options.architecture)
 
     # Only now: a file that cannot be read should not have to wait for torch.
-    from rnndiag import execution, losses, measurements, probe, reporting, updates
+    from rnndiag import execution, losses, measurements, probe, recording, reporting, updates
 
     progress("rebuilding the network", 0.05)
     network = _network(checkpoint, options)
@@ -66,7 +66,8 @@ def _inspect(path: str, options: Options, progress: Progress, in_full: bool) -> 
     batches = probe.make(graph, options)
 
     progress("running the probe", 0.1)
-    run = execution.run(network, batches, options, progress, in_full=in_full)
+    wanted = recording.Wanted(arrays=in_full)
+    run = execution.run(network, batches, options, progress, wanted)
     run = updates.attach(run, checkpoint)
 
     progress("measuring", 0.9)

@@ -17,6 +17,26 @@ _WORTH = 3e6
 """Multiplications and additions that a call must have: oneDNN's own take 20 µs to begin."""
 
 
+def gram(rows: Tensor) -> Tensor:
+    """Σ v vᵀ over the rows v."""
+    columns = rows.T.contiguous()
+    if 2 * rows.numel() * len(columns) < _WORTH or not _has_onednn(rows):
+        return columns @ rows
+    return _multiplied(columns, columns)
+
+
+def _has_onednn(values: Tensor) -> bool:
+    """Whether it takes these; the operations are those of torch's own compiler."""
+    plain = values.device.type == "cpu" and values.dtype == torch.float32
+    return plain and torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def _multiplied(x: Tensor, weight: Tensor) -> Tensor:
+    """What x @ weight.T is, by oneDNN."""
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+    return found
+
+
 class Product:
     """x ↦ x @ matrix, over the last axis of x; without a gradient."""
 
@@ -26,16 +46,11 @@ class Product:
     def __call__(self, x: Tensor) -> Tensor:
         if 2 * x.numel() * self.matrix.shape[1] < _WORTH or not self._can_arrange:
             return x @ self.matrix
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._arranged, None, "none", [], ""
-        )
-        return product
+        return _multiplied(x, self._arranged)
 
     @cached_property
     def _can_arrange(self) -> bool:
-        """Whether this torch and this matrix allow it; the operations are its compiler's own."""
-        plain = self.matrix.device.type == "cpu" and self.matrix.dtype == torch.float32
-        return plain and torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        return _has_onednn(self.matrix)
 
     @cached_property
     def _arranged(self) -> Tensor:

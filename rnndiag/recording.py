@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -16,18 +18,32 @@ from rnndiag.records import Array, LayerArrays, LayerRun
 from rnndiag.recurrence import Block, Trajectory, join
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is made of a run beside what costs little."""
+
+    tangents: bool = True
+    """How a small difference of the states grows: a second pass over all steps."""
+    arrays: bool = False
+    """Every state, gate and gradient."""
+
+
+USUAL = Wanted()
+"""For a report."""
+
+
 def layer_run(
-    entry: Entry, pulse: Pulse, loss: Losses | None, *, seeds: int, seed: int, in_full: bool
+    entry: Entry, pulse: Pulse, loss: Losses | None, wanted: Wanted, *, seeds: int, seed: int
 ) -> LayerRun:
     """Send the pulse and a tangent through one layer's run; everything batch first.
 
-    The arrays, if they are asked for `in_full`, have the gradients of the `loss`, where one was
-    sent back, else the first pulse's.
+    The arrays, where they are wanted, have the gradients of the `loss`, where one was sent back,
+    else the first pulse's.
     """
     run, cell, spec = entry.journal.run, entry.journal.cell, entry.spec
     observer = entry.journal.observer
-    pulses = in_full and loss is None
-    sent = pulse_gradients(run, pulse.at, pulse.cotangents, floor=FLOOR, in_full=pulses)
+    shown = wanted.arrays and loss is None
+    sent = pulse_gradients(run, pulse.at, pulse.cotangents, floor=FLOOR, in_full=shown)
     real = entry.real
     mask = torch.ones_like(real) if run.mask is None else run.mask
     return LayerRun(
@@ -49,9 +65,9 @@ def layer_run(
         real=_batch_first(real),
         why_isotropic=pulse.why_isotropic,
         pulse_log_norm=as_array(sent.log_norm.permute(1, 2, 0)),
-        tangent_log_growth=_batch_first(_tangent(run, seed)),
+        tangent_log_growth=_batch_first(_tangent(run, seed)) if wanted.tangents else None,
         loss_log_norm=_batch_first(loss.log_norm(run)) if loss else None,
-        arrays=_arrays(run, pulse, sent, loss) if in_full else None,
+        arrays=_arrays(run, pulse, sent, loss) if wanted.arrays else None,
         isolated=entry.isolated,
         stateful=bool(spec.config.get("stateful")),
         arguments=spec.arguments,

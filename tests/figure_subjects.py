@@ -10,7 +10,8 @@ from rule_reports import report as healthy
 
 from rnndiag import figures, judging, measurements
 from rnndiag.figures.base import Layer, Picture, Subject
-from rnndiag.records import LayerReport, LayerRun, Options, Policy
+from rnndiag.records import LayerRun, Options, Policy
+from rnndiag.reporting import analysed_layer
 
 
 def subject(
@@ -24,18 +25,7 @@ def subject(
 
 
 def _layer(run: LayerRun, options: Options) -> Layer:
-    own = LayerReport(
-        name=run.name,
-        id=run.id,
-        kind=run.kind,
-        direction=run.direction,
-        index=run.index,
-        call=run.call,
-        input_size=run.input_size,
-        hidden_size=run.hidden_size,
-        analysed=True,
-        measurements=measurements.measure(run, options),
-    )
+    own = analysed_layer(run, measurements.measure(run, options))
     return Layer(report=own, run=run)
 
 

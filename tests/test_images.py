@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from rnndiag import images, pipeline
+from rnndiag import affording, pipeline
 from rnndiag.pipeline import Diagnosis
 from rnndiag.records import Array, Options
 from tests import keras_networks
@@ -87,7 +87,7 @@ def test_as_many_samples_as_are_affordable(
     _, folder = saved
     each = STEPS * (ROWS * COLUMNS * FILTERS + (ROWS - 1) * (COLUMNS - 1) * 2)
     whole = inspect(folder, batch=4, seeds=3).run
-    monkeypatch.setattr(images, "_MOST", 7 * each)
+    monkeypatch.setattr(affording, "_OF_IMAGES", 7 * each)
     part = inspect(folder, batch=4, seeds=3)
     assert (part.report.probe.batch, part.report.probe.seeds) == (2, 3)
     rows = [0, 1, 4, 5, 8, 9]
@@ -98,10 +98,10 @@ def test_as_many_samples_as_are_affordable(
     assert f"6 of 12 samples are run: states of {each:,} values each are large" in (
         part.report.notes
     )
-    monkeypatch.setattr(images, "_MOST", 2 * each)
+    monkeypatch.setattr(affording, "_OF_IMAGES", 2 * each)
     fewer = inspect(folder, batch=4, seeds=3).report.probe
     assert (fewer.batch, fewer.seeds) == (1, 2)
-    monkeypatch.setattr(images, "_MOST", 1)
+    monkeypatch.setattr(affording, "_OF_IMAGES", 1)
     targets = folder / "targets.npz"
     np.savez(targets, y=normal(6, ROWS - 1, COLUMNS - 1, 2))
     real = inspect(folder, probe=str(folder / "probe.npz"), targets=str(targets), loss="mse")
@@ -109,7 +109,7 @@ def test_as_many_samples_as_are_affordable(
 
 
 def test_other_networks_are_not_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_MOST", 1)
+    monkeypatch.setattr(affording, "_OF_IMAGES", 1)
     path = Path(__file__).parent / "data/networks/keras-2.2.4/encoder_decoder.h5"
     report = pipeline.diagnose(str(path), Options(batch=3, seeds=2))
     assert (report.probe.batch, report.probe.seeds) == (3, 2)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rnndiag.figures._style import GRAY, SEVERITIES
-from rnndiag.outputs.courses import _words as words
+from rnndiag.outputs.words import courses as words
 from rnndiag.records import Array, Course, LayerCourse
 
 _MOST_MARKS = 60

@@ -45,7 +45,6 @@ CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 """For what has no color of its own: gates, samples, layers."""
 SIGNED = "RdBu_r"
 """Color map of what has a sign; its white is zero."""
-UNSIGNED = "cividis"
 
 _SETTINGS: Any = MappingProxyType(
     {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from rnndiag.figures._steps import by_unit, unmasked
 from rnndiag.figures.base import Layer
-from rnndiag.measurements._steps import by_unit, unmasked
 from rnndiag.records import Array, LayerRun
 
 
@@ -15,27 +15,31 @@ def shown_samples(run: LayerRun, most: int) -> list[int]:
     return found
 
 
-def shown_columns(run: LayerRun) -> Array:
-    """(units,) index of each unit in the last axis of `run.h`.
+def shown_columns(layer: Layer) -> Array:
+    """(units,) index of each unit in the last axis of h.
 
     In a convolution a unit has a state at every position; it is shown at the one where its
     state varies most, because a mean over positions would cancel.
     """
-    units = np.arange(run.h.shape[-1] // run.positions)
-    if run.positions == 1:
+    positions = layer.run.positions
+    units = np.arange(layer.arrays.h.shape[-1] // positions)
+    if positions == 1:
         return units
-    h = unmasked(run.h, run.mask)
+    h = unmasked(layer.arrays.h, layer.run.mask)
     spread = np.where(np.isfinite(h), h, 0).std(axis=0, dtype=np.float64)
-    found: Array = spread.reshape(run.positions, -1).argmax(axis=0) * len(units) + units
+    found: Array = spread.reshape(positions, -1).argmax(axis=0) * len(units) + units
     return found
 
 
-def mean_sizes(run: LayerRun) -> Array:
+def mean_sizes(layer: Layer) -> Array:
     """(units,) mean |h| over all unmasked steps, and positions; broken values are left out.
 
     NaN where a unit has no finite one.
     """
-    size = np.abs(by_unit(run.h, run))
+    seen = layer.run.activity.units
+    if not seen.non_finite:
+        return seen.mean_abs
+    size = np.abs(by_unit(layer.arrays.h, layer.run))
     finite = np.isfinite(size)
     total = np.where(finite, size, 0).sum(axis=0, dtype=np.float64)
     count = finite.sum(axis=0)

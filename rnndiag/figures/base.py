@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from rnndiag.records import LayerReport, LayerRun, ProbeRun, Report, Skipped
+from rnndiag.records import LayerArrays, LayerReport, LayerRun, ProbeRun, Report
 from rnndiag.wording import title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,12 @@ class Layer:
     """Whether what it was fed with is no data: a made-up probe, or noise."""
 
     @property
+    def arrays(self) -> LayerArrays:
+        """Every state, gate and gradient: what is drawn was run in full."""
+        assert self.run.arrays is not None
+        return self.run.arrays
+
+    @property
     def title(self) -> str:
         """Its name, with an arrow for its direction."""
         return title(self.report)
@@ -30,11 +39,6 @@ class Layer:
     def input_told(self) -> str:
         """A sentence for the caption where the input is no data; else nothing."""
         return " Made-up input: data may look different." if self.made_up else ""
-
-    def fact(self, measurement: str) -> Any:
-        """What a measurement found; None where it was skipped or broke."""
-        found = self.report.measurements.get(measurement)
-        return None if isinstance(found, Skipped) else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,13 @@ class Subject:
             for own, its in pairs
         )
         return cls(report=report, layers=layers, lag=lag)
+
+    def measured(self, measurement: str, kind: type[Fact]) -> Iterator[tuple[Layer, Fact]]:
+        """The layers for which a measurement found something, and what."""
+        for layer in self.layers:
+            found = layer.report.fact(measurement)
+            if isinstance(found, kind):
+                yield layer, found
 
 
 @dataclass(frozen=True, kw_only=True)

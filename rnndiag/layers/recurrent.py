@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnndiag import cells, dialects, memory
+from rnndiag import cells, dialects, memory, recurrence
 from rnndiag.cells.base import Cell, State
 from rnndiag.journal import Journal
 from rnndiag.layers import _sizes
@@ -43,18 +43,19 @@ class _Feed:
     """(T, B) bool, where the probe's padding is."""
 
 
-_BYTES_A_GATE, _BYTES_A_UNIT = 64, 24
-"""That a run and its gradients keep for each unit, sample and timestep: measured for LSTM, GRU
-and SimpleRNN with 64 units, 500 timesteps and a loss, 250, 150 and 90 in all."""
+_BYTES_A_VALUE = 20
+"""That a state's value takes: itself, its gradient, and what the layers around make of both."""
+_BYTES_ON_THE_WAY_BACK = 12
+"""That a gate's value takes while it is kept, its share of the derivatives included."""
 
 
 def take_memory(spec: LayerSpec, cell: Cell, state: State, x: Tensor) -> None:
     """Raise `TooLarge` where running a cell over `x` (T, B, …) takes more than it may."""
     steps, samples = x.shape[:2]
-    each = _BYTES_A_GATE * len(cell.gates) + _BYTES_A_UNIT
-    needed = each * steps * samples * state[0].shape[-1]
+    values = steps * samples * state[0].shape[-1]
+    kept = min(recurrence.KEPT, _BYTES_ON_THE_WAY_BACK * len(cell.gates) * values)
     what = f"running {spec.name!r} over {steps} timesteps of {samples} samples"
-    memory.take(needed, what, _sizes.HINT)
+    memory.take(_BYTES_A_VALUE * values + kept, what, _sizes.HINT)
 
 
 class Recurrent(Layer):

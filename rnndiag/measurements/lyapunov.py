@@ -37,6 +37,8 @@ def measure(run: LayerRun, options: Options) -> Lyapunov | Skipped:
     problem = broken_states(run)
     if problem is not None:
         return problem
+    if run.tangent_log_growth is None:
+        return Skipped(reason="no tangent was sent along")
     counted = run.real & (run.real.cumsum(axis=1) > BURN_IN)
     enough = counted.sum(axis=1) >= AT_LEAST
     if not enough.any():

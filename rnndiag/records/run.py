@@ -98,8 +98,9 @@ class LayerRun:
     pulse_log_norm: Array
     """(P, B, T) natural logarithm of ‖(δ, γ)‖ of each pulse; -inf before it, where it is zero,
     and where it was not followed any further."""
-    tangent_log_growth: Array
-    """(B, T) natural logarithm of a tangent vector's growth in each step; nan at masked ones."""
+    tangent_log_growth: Array | None
+    """(B, T) natural logarithm of a tangent vector's growth in each step; nan at masked ones.
+    None where none was sent along."""
     loss_log_norm: Array | None = None
     """(B, T) natural logarithm of ‖(δ, γ)‖ of the loss; None without a loss."""
     arrays: LayerArrays | None = None

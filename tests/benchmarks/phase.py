@@ -9,6 +9,7 @@ import torch
 
 from rnndiag import execution, measurements, registry
 from rnndiag.network import Network
+from rnndiag.recording import Wanted
 from rnndiag.records import Options, Probe
 from tests.benchmarks import networks, peers
 from tests.benchmarks.contest import Contestant, Times, alternate
@@ -16,7 +17,8 @@ from tests.benchmarks.figures import Effort, Figure, compared
 from tests.benchmarks.networks import MEMORIES, SHAPES, Kind, Memory, Shape, Subject
 
 NAMED = ("unit_activity", "gate_activity", "preactivation_budget", "gradient_span")
-"""The measurements that the targets are about; the pulse and the states come with the run."""
+"""The measurements that the targets are about; the pulse and the states come with the run, and
+the tangents that λ₁ takes do not."""
 OURS, OURS_ALL = "rnndiag", "rnndiag, all measurements"
 LONG = (500, 1000)
 """The timesteps at which the issue sets targets against training."""
@@ -29,7 +31,8 @@ FLOOR_TARGET = 2.5
 
 def measure(network: Network, probe: Probe, options: Options, names: Sequence[str] = NAMED) -> Any:
     """The measurement phase itself: the one call that is timed; every layer's facts by name."""
-    run = execution.run(network, probe, options)
+    wanted = Wanted(tangents="lyapunov" in names)
+    run = execution.run(network, probe, options, wanted=wanted)
     modules = registry.modules(measurements.__name__)
     return [{name: modules[name].measure(layer, options) for name in names} for layer in run.layers]
 

@@ -11,6 +11,7 @@ from layer_runs import build
 
 from rnndiag.figures._style import PARTS
 from rnndiag.figures.checkpoint import preactivation_budget, weight_norms
+from rnndiag.records import Budget
 
 
 def test_bars_are_the_gates_root_mean_squares() -> None:
@@ -73,9 +74,9 @@ def test_weights_of_zero_and_of_nan() -> None:
 
 def test_the_budget_is_stacked_to_one() -> None:
     parts = {
-        "update": {"kernel": 1.0, "recurrent": 4.0, "bias": 4.0},
-        "reset": {"kernel": 9.0, "recurrent": 0.0, "bias": 1.0},
-        "candidate": {"kernel": 0.0, "recurrent": 0.0, "bias": 0.0},
+        "update": Budget(kernel=1.0, recurrent=4.0, bias=4.0),
+        "reset": Budget(kernel=9.0, recurrent=0.0, bias=1.0),
+        "candidate": Budget(kernel=0.0, recurrent=0.0, bias=0.0),
     }
     (picture,) = draw(preactivation_budget, subject(build("GRU", preactivations=parts)))
     (axes,) = picture.figure.axes

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from figure_subjects import draw, lines, subject
-from layer_runs import build
+from layer_runs import altered, arrays_of, build
 
 from rnndiag.figures.base import Picture
 from rnndiag.figures.checkpoint import state_spectrum
@@ -34,22 +32,36 @@ def drawn(h: Array, **changes: object) -> Picture:
 def test_the_spectrum_of_known_variances() -> None:
     variances = np.array([1.0, 6.0, 3.0])
     turned = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
-    np.testing.assert_allclose(spectrum(hadamard(variances) @ turned + 5), [0.6, 0.3, 0.1])
+    h = hadamard(variances) @ turned + 5
+    np.testing.assert_allclose(spectrum(np.cov(h.T)), [0.6, 0.3, 0.1])
+    np.testing.assert_allclose(lines(drawn(h))[DIRECTIONS].get_ydata(), [0.6, 0.3, 0.1])
 
 
-def test_more_units_than_steps_have_the_same_spectrum() -> None:
+@pytest.mark.parametrize("most", [1000, 8])
+def test_more_units_than_steps_have_the_same_spectrum(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whether it is that of the covariance or that of the steps, as of many units.
+    monkeypatch.setattr(state_spectrum, "_MOST_ROWS", most)
     h = np.random.default_rng(1).standard_normal((6, 9))
-    found = spectrum(h)
+    found = lines(drawn(h))[DIRECTIONS].get_ydata()
     eigenvalues = np.linalg.eigvalsh(np.cov(h.T))[::-1]
     assert len(found) == 6
     np.testing.assert_allclose(found[:5], eigenvalues[:5] / eigenvalues.sum())
-    assert found[5] == pytest.approx(0, abs=1e-12)
+    assert found[5] == 1e-8
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e300])
 def test_the_spectrum_does_not_depend_on_the_size(size: float) -> None:
-    own = hadamard(np.array([3.0, 1.0]))
-    np.testing.assert_allclose(spectrum(own * size), [0.75, 0.25])
+    np.testing.assert_allclose(spectrum(np.diag([1.0, 3.0]) * size), [0.75, 0.25])
+
+
+def test_nothing_that_varies_has_no_shares() -> None:
+    np.testing.assert_array_equal(spectrum(np.zeros((2, 2))), [0, 0])
+
+
+def test_what_rounding_made_negative_is_nothing() -> None:
+    np.testing.assert_array_equal(spectrum(np.diag([-1e-9, 2.0])), [1, 0])
 
 
 def test_curves_and_marks() -> None:
@@ -105,11 +117,13 @@ def test_of_many_units_some_steps_are_taken_and_it_is_said(
     h = np.random.default_rng(3).standard_normal((25, 12))
     picture = drawn(h)
     assert "rests on one step in 3" in picture.caption
-    np.testing.assert_allclose(lines(picture)[DIRECTIONS].get_ydata(), spectrum(h[::3]), atol=1e-8)
+    some = spectrum(np.cov(h[::3].T))[:9]
+    np.testing.assert_allclose(lines(picture)[DIRECTIONS].get_ydata(), some, atol=1e-8)
     assert len(lines(picture)[UNITS].get_ydata()) == 12
     few = drawn(h[:, :10])
     assert "one step in" not in few.caption
-    np.testing.assert_allclose(lines(few)[DIRECTIONS].get_ydata(), spectrum(h[:, :10]))
+    every = spectrum(np.cov(h[:, :10].T))
+    np.testing.assert_allclose(lines(few)[DIRECTIONS].get_ydata(), every)
 
 
 def test_masked_steps_do_not_count() -> None:
@@ -121,8 +135,9 @@ def test_masked_steps_do_not_count() -> None:
 
 def test_states_that_do_not_vary_have_no_spectrum() -> None:
     run = build("GRU", units=2)
-    for h in (np.zeros_like(run.h), np.ones_like(run.h), np.full_like(run.h, np.nan)):
-        assert draw(state_spectrum, subject(replace(run, h=h))) == []
+    for value in (0.0, 1.0, np.nan):
+        h = np.full_like(arrays_of(run).h, value)
+        assert draw(state_spectrum, subject(altered(run, h=h))) == []
 
 
 @pytest.mark.parametrize("size", [1e-4, 1e38])

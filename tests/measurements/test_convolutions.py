@@ -7,6 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from layer_runs import altered, arrays_of
 
 from rnndiag.measurements import (
     gate_activity,
@@ -17,8 +18,7 @@ from rnndiag.measurements import (
     unit_activity,
     weight_norms,
 )
-from rnndiag.measurements._steps import by_unit
-from rnndiag.records import LayerRun, LayerWeights, Options
+from rnndiag.records import Array, LayerRun, LayerWeights, Options
 
 BATCH, STEPS, POSITIONS, FILTERS = 3, 40, 6, 4
 OPTIONS = Options()
@@ -26,30 +26,22 @@ OPTIONS = Options()
 
 def images(make_run, **changes) -> LayerRun:
     """A run over six positions of four filters."""
-    shape = (BATCH, STEPS, POSITIONS, FILTERS)
-    rng = np.random.default_rng(0)
-    gates = ("input", "forget", "candidate", "output")
-    parts = {
-        "h": np.tanh(rng.standard_normal(shape)),
-        "c": rng.standard_normal(shape),
-        "gate_values": {gate: rng.uniform(0.2, 0.8, shape) for gate in gates},
-    }
-    parts |= changes
-    flat = {
-        "h": parts["h"].reshape(BATCH, STEPS, -1),
-        "c": parts["c"].reshape(BATCH, STEPS, -1),
-        "gate_values": {k: v.reshape(BATCH, STEPS, -1) for k, v in parts["gate_values"].items()},
-    }
-    plain = make_run("LSTM", batch=BATCH, timesteps=STEPS, units=FILTERS)
-    return replace(plain, kind="ConvLSTM2D", positions=POSITIONS, **flat)
+    run = make_run(
+        "LSTM", batch=BATCH, timesteps=STEPS, units=FILTERS, positions=POSITIONS, **changes
+    )
+    return replace(run, kind="ConvLSTM2D")
+
+
+def flat(values: Array) -> Array:
+    """(B, T, H) with the filters of each position side by side."""
+    return values.reshape(*values.shape[:2], -1)
 
 
 def test_a_filter_is_dead_where_it_is_at_all_positions(make_run):
-    run = images(make_run)
-    h = run.h.reshape(BATCH, STEPS, POSITIONS, FILTERS).copy()
+    h = arrays_of(images(make_run)).h.reshape(BATCH, STEPS, POSITIONS, FILTERS).copy()
     h[..., 2] = 0
     h[:, :, :5, 1] = 0
-    fact = unit_activity.measure(images(make_run, h=h), OPTIONS)
+    fact = unit_activity.measure(images(make_run, h=flat(h)), OPTIONS)
     assert fact.dead_units == fact.constant_units == (2,)
     assert fact.dead_share == 1 / FILTERS
     assert fact.steps == BATCH * STEPS
@@ -58,23 +50,18 @@ def test_a_filter_is_dead_where_it_is_at_all_positions(make_run):
 
 def test_a_single_timestep_of_many_positions_is_too_few(make_run):
     run = images(make_run)
-    one = replace(run, mask=np.zeros_like(run.mask))
-    one.mask[0, 0] = True
+    mask = np.zeros_like(run.mask)
+    mask[0, 0] = True
+    one = altered(run, mask=mask)
     assert "single timestep" in unit_activity.measure(one, OPTIONS).reason
 
 
-def test_without_an_unmasked_step_there_is_nothing_by_unit(make_run):
-    run = images(make_run)
-    masked = replace(run, mask=np.zeros_like(run.mask))
-    assert by_unit(run.h, masked).shape == (0, FILTERS)
-
-
 def test_gates_and_timescales_go_by_filters(make_run):
-    gates = dict(images(make_run).gate_values)
+    gates = arrays_of(images(make_run)).gate_values
     gates = {k: v.reshape(BATCH, STEPS, POSITIONS, FILTERS).copy() for k, v in gates.items()}
     gates["forget"][..., 3] = 0.01
     gates["output"][:, :, 0, 0] = 0.99
-    run = images(make_run, gate_values=gates)
+    run = images(make_run, gate_values={k: flat(v) for k, v in gates.items()})
     found = gate_activity.measure(run, OPTIONS)
     assert found["forget"].left_stuck_share == 1 / FILTERS
     assert found["output"].stuck_share == 0
@@ -85,7 +72,7 @@ def test_gates_and_timescales_go_by_filters(make_run):
 def test_directions_are_those_of_the_filters(make_run):
     h = np.zeros((BATCH, STEPS, POSITIONS, FILTERS))
     h[..., 1] = np.random.default_rng(1).standard_normal(h.shape[:3])
-    fact = state_dimension.measure(images(make_run, h=h), OPTIONS)
+    fact = state_dimension.measure(images(make_run, h=flat(h)), OPTIONS)
     assert (fact.top_unit, fact.top_unit_share) == (1, 1)
     assert fact.participation_ratio == pytest.approx(1)
     assert fact.participation_share == pytest.approx(1 / FILTERS)
@@ -95,9 +82,9 @@ def test_masked_steps_are_left_out_at_every_position(make_run):
     run = images(make_run)
     mask = run.mask.copy()
     mask[:, 10:] = False
-    h = run.h.copy()
+    h = arrays_of(run).h.copy()
     h[:, 10:] = np.nan
-    run = replace(run, h=h, mask=mask)
+    run = altered(run, h=h, mask=mask)
     assert unit_activity.measure(run, OPTIONS).steps == 10 * BATCH
     assert non_finite.measure(run, OPTIONS).total == 0
 

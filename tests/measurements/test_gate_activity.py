@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from layer_runs import altered, arrays_of
 
 from rnndiag.measurements import gate_activity, timescale
 from rnndiag.records import Options, Skipped
@@ -15,10 +16,8 @@ def with_gate(make_run, kind, name, values, **changes):
     """A run of `kind` in which one gate has `values` (B, T, H)."""
     batch, timesteps, units = values.shape
     run = make_run(kind, batch=batch, timesteps=timesteps, units=units, **changes)
-    gates = {**run.gate_values, name: values.astype(np.float32)}
-    return make_run(
-        kind, batch=batch, timesteps=timesteps, units=units, gate_values=gates, **changes
-    )
+    gates = {**arrays_of(run).gate_values, name: values.astype(np.float32)}
+    return altered(run, gate_values=gates)
 
 
 def gate(make_run, kind, name, values, **changes):

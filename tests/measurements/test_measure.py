@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from layer_runs import altered, arrays_of
 
 from rnndiag import measurements
 from rnndiag.measurements import non_finite
@@ -86,20 +87,19 @@ def test_facts_are_plain_python(make_run):
 def test_a_weight_that_is_not_finite_is_counted_and_the_rest_skipped(make_run, name, value):
     run = make_run()
     weights = replace(run.weights, **{name: spoilt(getattr(run.weights, name), value)})
-    facts = measurements.measure(
-        replace(run, weights=weights, h=np.full_like(run.h, np.nan)), OPTIONS
-    )
+    h = np.full_like(arrays_of(run).h, np.nan)
+    facts = measurements.measure(altered(run, weights=weights, h=h), OPTIONS)
     assert skipped(facts) == ALL - {"non_finite"}
     assert all("not finite" in facts[x].reason for x in ALL - {"non_finite", "carried_context"})
     assert not any(isinstance(fact, Failed) for fact in facts.values())
     assert getattr(facts["non_finite"], name) == 1
     assert facts["non_finite"].tensors == (name, "states")
-    assert facts["non_finite"].total == 1 + run.h.size
+    assert facts["non_finite"].total == 1 + h.size
 
 
 @pytest.mark.parametrize("name", ["h", "c"])
 def test_states_that_overflow_leave_the_weights_measurable(make_run, name):
-    run = make_run(**{name: spoilt(getattr(make_run(), name), np.inf, index=7)})
+    run = make_run(**{name: spoilt(getattr(arrays_of(make_run()), name), np.inf, index=7)})
     facts = measurements.measure(run, OPTIONS)
     assert skipped(facts) == ALL - OF_WEIGHTS - {"non_finite"}
     assert facts["unit_activity"].reason == "the states are not finite"
@@ -112,8 +112,8 @@ def test_what_a_mask_hides_may_be_anything(make_run):
     run = make_run()
     mask = run.mask.copy()
     mask[:, -5:] = False
-    h = np.where(mask[..., None], run.h, np.nan)
-    facts = measurements.measure(replace(run, h=h, mask=mask, real=mask), OPTIONS)
+    h = np.where(mask[..., None], arrays_of(run).h, np.nan)
+    facts = measurements.measure(altered(run, h=h, mask=mask, real=mask), OPTIONS)
     assert skipped(facts) == {"carried_context"}
     assert facts["non_finite"].total == 0
 

@@ -13,7 +13,7 @@ from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.measurements import initial_growth, preactivation_budget, weight_norms
 from rnndiag.measurements.weight_norms import spectral_radius
-from rnndiag.records import LayerSpec, LayerWeights, Options, Writer
+from rnndiag.records import Budget, LayerSpec, LayerWeights, Options, Writer
 
 OPTIONS = Options()
 
@@ -204,8 +204,8 @@ def test_growth_is_linear_in_the_weights(make_run):
 def budget_of(make_run, kind, means):
     """`means`: gate → mean squares of the kernel, recurrent and bias parts."""
     parts = {
-        gate: dict(zip(("kernel", "recurrent", "bias"), values, strict=True))
-        for gate, values in means.items()
+        gate: Budget(kernel=kernel, recurrent=recurrent, bias=bias)
+        for gate, (kernel, recurrent, bias) in means.items()
     }
     return preactivation_budget.measure(make_run(kind, preactivations=parts), OPTIONS)
 

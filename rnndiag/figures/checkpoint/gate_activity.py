@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
+from rnndiag.figures._grids import label_edges
 from rnndiag.figures._style import CYCLE, GRAY, YELLOW, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import KEEPING, is_candidate
-from rnndiag.measurements._steps import by_unit
-from rnndiag.measurements.gate_activity import HIGH, LOW, STUCK_SHARE, GateActivity
+from rnndiag.measurements.gate_activity import STUCK_SHARE, GateActivity
 from rnndiag.records import Array
+from rnndiag.records.activity import HIGH, LOW
 from rnndiag.wording import counted, percent
 
 PLACE = 60
@@ -22,10 +23,8 @@ _MOST_POINTS = 2000
 
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction that has gates."""
-    for layer in subject.layers:
-        activity = layer.fact("gate_activity")
-        if isinstance(activity, GateActivity):
-            yield _picture(layer, activity)
+    for layer, activity in subject.measured("gate_activity", GateActivity):
+        yield _picture(layer, activity)
 
 
 def _picture(layer: Layer, activity: GateActivity) -> Picture:
@@ -42,14 +41,7 @@ def _picture(layer: Layer, activity: GateActivity) -> Picture:
     )
     for own, gate, color in zip(axes.flat, gates, CYCLE, strict=False):
         _gate(own, gate, _shares(layer, gate), _faults(layer, gate), color)
-    for unused in axes.flat[len(gates) :]:
-        unused.set_axis_off()
-    # The last of each column: below one of three gates there is none.
-    for own in list(axes.flat)[: len(gates)][-2:]:
-        own.set_xlabel("share of steps near the high end")
-        own.xaxis.set_tick_params(labelbottom=True)
-    for own in axes[:, 0]:
-        own.set_ylabel("near the low end")
+    label_edges(axes, len(gates), "share of steps near the high end", "near the low end")
     return Picture(
         name="gate_activity",
         title=TITLE,
@@ -62,9 +54,8 @@ def _picture(layer: Layer, activity: GateActivity) -> Picture:
 
 def _shares(layer: Layer, gate: str) -> tuple[Array, Array]:
     """(H,) share of steps that each unit's gate is below and above the ends."""
-    values = by_unit(layer.run.gate_values[gate], layer.run)
-    low = -HIGH if is_candidate(gate) else LOW
-    return (values < low).mean(axis=0), (values > HIGH).mean(axis=0)
+    seen = layer.run.activity.gates[gate]
+    return seen.low_share, seen.high_share
 
 
 def _faults(layer: Layer, gate: str) -> tuple[bool, bool]:
@@ -103,9 +94,10 @@ def _stuck_told(shares: tuple[Array, Array], faults: tuple[bool, bool]) -> str:
 
 
 def _caption(layer: Layer) -> str:
-    kept = [gate for gate in layer.run.gate_values if gate in KEEPING]
+    gates = layer.run.activity.gates
+    kept = [gate for gate in gates if gate in KEEPING]
     keep = f" The {kept[0]} gate may be open all the time: that keeps the state." if kept else ""
-    units = len(next(iter(layer.run.gate_values.values())).T)
+    units = len(next(iter(gates.values())).mean)
     some = " Of more than 2000 units every few are shown." if units > _MOST_POINTS else ""
     return (
         "A point is a unit: how often over samples and steps its gate is near its high end "

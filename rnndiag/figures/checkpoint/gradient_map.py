@@ -35,13 +35,13 @@ def draw(subject: Subject) -> Iterator[Picture]:
 
 def _sample(layer: Layer) -> int | None:
     """The first sample with finite gradients that are not all zero."""
-    size = np.abs(layer.run.dL_dh).sum(axis=(1, 2))
+    size = np.abs(layer.arrays.dL_dh).sum(axis=(1, 2))
     usable = np.flatnonzero(np.isfinite(size) & (size > 0))
     return int(usable[0]) if len(usable) else None
 
 
 def _picture(layer: Layer, sample: int) -> Picture:
-    total, direct = layer.run.dL_dh[sample].T, layer.run.direct[sample].T
+    total, direct = layer.arrays.dL_dh[sample].T, layer.arrays.direct[sample].T
     units = shown_units(np.abs(total).sum(axis=1))
     largest = float(np.abs(total).max())
     decades = _decades(largest, direct)

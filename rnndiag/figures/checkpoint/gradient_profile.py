@@ -21,10 +21,8 @@ TITLE = "Gradient through time"
 
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction whose gradient could be followed."""
-    for layer in subject.layers:
-        span = layer.fact("gradient_span")
-        if isinstance(span, GradientSpan):
-            yield _picture(layer, span, subject.lag)
+    for layer, span in subject.measured("gradient_span", GradientSpan):
+        yield _picture(layer, span, subject.lag)
 
 
 def _picture(layer: Layer, span: GradientSpan, lag: int | None) -> Picture:

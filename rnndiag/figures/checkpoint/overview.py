@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, SEVERITIES, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
-from rnndiag.outputs._judged import judgement, summary
+from rnndiag.outputs.judged import judgement, summary
 from rnndiag.records import Finding, Outcome
 from rnndiag.rules.base import FAMILIES
 from rnndiag.wording import counted, title
@@ -85,7 +85,7 @@ def _is_at(own: object, layer: Layer) -> bool:
 def _reach(axes: Axes, layers: Sequence[Layer], lag: int | None) -> None:
     """A bar for each span, on a track as long as the probe."""
     for row, layer in enumerate(layers):
-        span = layer.fact("gradient_span")
+        span = layer.report.fact("gradient_span")
         if span is None:
             axes.text(0, row, " not measured", va="center", color=GRAY)
             continue
@@ -111,7 +111,7 @@ def _reach(axes: Axes, layers: Sequence[Layer], lag: int | None) -> None:
 
 
 def _lengths(layers: Sequence[Layer]) -> list[int]:
-    spans = (layer.fact("gradient_span") for layer in layers)
+    spans = (layer.report.fact("gradient_span") for layer in layers)
     return [span.timesteps for span in spans if span is not None]
 
 
@@ -158,7 +158,7 @@ def _caption(subject: Subject, layers: Sequence[Layer]) -> str:
 
 
 def _alt(subject: Subject, layers: Sequence[Layer]) -> str:
-    spans = ((layer, layer.fact("gradient_span")) for layer in layers)
+    spans = ((layer, layer.report.fact("gradient_span")) for layer in layers)
     reach = "; ".join(
         f"{title(layer.report)} reaches {'at least ' if span.censored else ''}"
         f"{span.span} of {span.timesteps}"

@@ -23,14 +23,12 @@ _LABELS = {
 
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction whose budget was measured."""
-    for layer in subject.layers:
-        budget = layer.fact("preactivation_budget")
-        if isinstance(budget, PreactivationBudget):
-            yield _picture(layer, budget)
+    for layer, budget in subject.measured("preactivation_budget", PreactivationBudget):
+        yield _picture(layer, budget)
 
 
 def _picture(layer: Layer, budget: PreactivationBudget) -> Picture:
-    gates = list(layer.run.preactivations)
+    gates = list(layer.run.activity.preactivations)
     shares = _shares(layer)
     figure, axes = sheet(f"{TITLE}: {layer.title}", height=1.7 + 0.42 * len(gates))
     left = np.zeros(len(gates))
@@ -58,7 +56,8 @@ def _picture(layer: Layer, budget: PreactivationBudget) -> Picture:
 
 def _shares(layer: Layer) -> Array:
     """(3, gates) of the sum of the three parts' root mean squares; 0 where all are."""
-    squares = [[gate[part] for gate in layer.run.preactivations.values()] for part in _LABELS]
+    budgets = layer.run.activity.preactivations.values()
+    squares = [[getattr(gate, part) for gate in budgets] for part in _LABELS]
     sizes = np.sqrt(np.array(squares, float))
     total = sizes.sum(axis=0)
     found: Array = np.divide(sizes, total, out=np.zeros_like(sizes), where=total > 0)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
+from rnndiag.figures._grids import hide_unused
 from rnndiag.figures._style import BLACK, CYCLE, GRAY, legend, log_ticks, plain_numbers, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import columns
@@ -100,8 +101,7 @@ def _picture(layer: Layer, blocks: Sequence[Block]) -> Picture:
     end = 1.08 * max([1.0, *(block.radius or 0.0 for block in round_)])
     for own, block in zip(axes[1:].flat, round_, strict=False):
         _eigenvalues(own, block, end)
-    for unused in axes[1:].flat[len(round_) :]:
-        unused.set_axis_off()
+    hide_unused(axes[1:], len(round_))
     return Picture(
         name="spectrum",
         title=TITLE,

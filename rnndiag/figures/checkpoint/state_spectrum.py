@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rnndiag.figures._steps import by_unit
 from rnndiag.figures._style import (
     BLACK,
     BLUE,
@@ -19,9 +20,8 @@ from rnndiag.figures._style import (
     sheet,
 )
 from rnndiag.figures.base import Layer, Picture, Subject
-from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.state_dimension import StateDimension
-from rnndiag.records import Array
+from rnndiag.records import Array, UnitStatistics
 from rnndiag.wording import counted, number, percent
 
 PLACE = 85
@@ -37,50 +37,51 @@ _CROWDED = 20
 
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction whose states vary."""
-    for layer in subject.layers:
-        fact = layer.fact("state_dimension")
-        if isinstance(fact, StateDimension) and fact.participation_ratio is not None:
+    for layer, fact in subject.measured("state_dimension", StateDimension):
+        if fact.participation_ratio is not None:
             yield _picture(layer, fact, fact.participation_ratio)
 
 
 def _picture(layer: Layer, fact: StateDimension, ratio: float) -> Picture:
-    h = by_unit(layer.run.h, layer.run)
-    every = _every(h)
-    directions, units = spectrum(h[::every]), _power(h)
+    seen = layer.run.activity.units
+    rows = seen.steps * layer.run.positions
+    every = 1 if len(seen.mean) <= _MOST_ROWS else -(-rows // _MOST_ROWS)
+    directions, units = _directions(layer, rows, every), _power(seen)
     return Picture(
         name="state_spectrum",
         title=TITLE,
-        caption=_caption(len(h), layer.run.positions, every),
+        caption=_caption(rows, layer.run.positions, every),
         alt=_alt(directions, fact, ratio),
         figure=_drawn(layer, fact, ratio, directions, units),
         layer=layer.report,
     )
 
 
-def spectrum(h: Array) -> Array:
-    """Shares of the variance of `h` (N, H) along the directions of its covariance.
+def _directions(layer: Layer, rows: int, every: int) -> Array:
+    """Shares of the variance: no more than there are rows, as the others are 0."""
+    covariance = layer.run.activity.units.covariance
+    if len(covariance) <= _MOST_ROWS:
+        return spectrum(covariance)[:rows]
+    return spectrum(_products(by_unit(layer.arrays.h, layer.run)[::every]))
 
-    Descending, and of length min(N, H): with fewer rows than columns the others are 0.
-    """
-    centred = h - h.mean(axis=0, dtype=np.float64)
-    # Squares must not leave float64's range; the shares stay the same.
-    centred /= np.abs(centred).max() or 1.0
-    tall = len(centred) >= centred.shape[1]
-    values = np.linalg.eigvalsh(centred.T @ centred if tall else centred @ centred.T)
-    found = np.maximum(values[::-1], 0)
+
+def spectrum(covariance: Array) -> Array:
+    """(H,) shares of the variance along the directions of a `covariance` (H, H), descending."""
+    found = np.maximum(np.linalg.eigvalsh(covariance)[::-1], 0)
     total = float(found.sum())
     return found / total if total else found
 
 
-def _every(h: Array) -> int:
-    """Every how many rows are taken, so that the eigenvalues are there in time."""
-    return 1 if h.shape[1] <= _MOST_ROWS else -(-len(h) // _MOST_ROWS)
+def _products(h: Array) -> Array:
+    """(N, N), of the same eigenvalues as the covariance of `h` (N, H), up to N and zeros."""
+    centred = h - h.mean(axis=0, dtype=np.float64)
+    found: Array = centred @ centred.T
+    return found
 
 
-def _power(h: Array) -> Array:
+def _power(seen: UnitStatistics) -> Array:
     """(H,) share of each unit in the sum of E h², the largest first."""
-    size = np.abs(h).astype(np.float64)
-    power = np.square(size / size.max()).sum(axis=0)
+    power = seen.covariance.diagonal() + np.square(seen.mean)
     found: Array = np.sort(power / power.sum())[::-1]
     return found
 

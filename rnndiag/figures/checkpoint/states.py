@@ -70,18 +70,18 @@ def _finite_sizes(values: Array) -> Array:
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction with a finite state to show."""
     for layer in subject.layers:
-        if np.isfinite(layer.run.h[layer.run.mask]).any():
+        if np.isfinite(layer.arrays.h[layer.run.mask]).any():
             yield _picture(layer, _shown(layer))
 
 
 def _shown(layer: Layer) -> _Shown:
     run = layer.run
     samples = shown_samples(run, _MOST_SAMPLES)
-    sizes = mean_sizes(run)
+    sizes = mean_sizes(layer)
     units = shown_units(sizes, len(sizes))
-    columns = shown_columns(run)[units]
+    columns = shown_columns(layer)[units]
     mask, real = run.mask[samples], run.real[samples]
-    states = run.h[samples][..., columns].astype(np.float64)
+    states = layer.arrays.h[samples][..., columns].astype(np.float64)
     return _Shown(
         samples=samples,
         units=units,

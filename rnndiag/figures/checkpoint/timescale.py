@@ -10,7 +10,6 @@ import numpy as np
 from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, legend, log_ticks, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import keeping
-from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.timescale import Timescale, timescales
 from rnndiag.records import Array
 from rnndiag.wording import counted, number
@@ -23,16 +22,14 @@ _SHORTEST, _LONGEST = 0.05, 1e6
 
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction with a gate that keeps the state."""
-    for layer in subject.layers:
-        fact = layer.fact("timescale")
-        if isinstance(fact, Timescale):
-            yield _picture(layer, fact, subject.lag)
+    for layer, fact in subject.measured("timescale", Timescale):
+        yield _picture(layer, fact, subject.lag)
 
 
 def _picture(layer: Layer, fact: Timescale, lag: int | None) -> Picture:
     gate = keeping(layer.run.weights.gates)
     assert gate is not None
-    tau = np.sort(timescales(by_unit(layer.run.gate_values[gate], layer.run)))
+    tau = np.sort(timescales(layer.run.activity.gates[gate].mean))
     figure, axes = sheet(f"{TITLE}: {layer.title}", height=3.8)
     shares = np.arange(1, len(tau) + 1) / len(tau)
     units = counted(len(tau), "unit")

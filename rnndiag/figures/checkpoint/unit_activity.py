@@ -24,19 +24,17 @@ from rnndiag.figures._style import (
     note,
     sheet,
 )
-from rnndiag.figures._timelines import mean_sizes
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements._gates import is_projected
-from rnndiag.measurements._steps import by_unit
 from rnndiag.measurements.unit_activity import (
     CONSTANT_SPREAD,
     DORMANT_LEVEL,
     DORMANT_SHARE,
-    EXTREME,
     OFF_SHARE,
     UnitActivity,
 )
 from rnndiag.records import Array, LayerRun
+from rnndiag.records.activity import EXTREME
 from rnndiag.wording import counted, number, percent
 
 PLACE = 50
@@ -67,25 +65,21 @@ class _Units:
 
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction whose activity was measured."""
-    for layer in subject.layers:
-        activity = layer.fact("unit_activity")
-        if isinstance(activity, UnitActivity):
-            yield _picture(layer, activity, _units(layer.run, activity))
+    for layer, activity in subject.measured("unit_activity", UnitActivity):
+        yield _picture(layer, activity, _units(layer.run, activity))
 
 
 def _units(run: LayerRun, activity: UnitActivity) -> _Units:
-    level = mean_sizes(run)
-    order = shown_units(level, len(level))
-    h = by_unit(run.h, run)
-    off = (h == 0).mean(axis=0)[order] if run.rectified and not is_projected(run) else None
+    seen = run.activity.units
+    order = shown_units(seen.mean_abs, len(seen.mean_abs))
+    spread = np.sqrt(seen.covariance.diagonal().clip(min=0))
+    rectified = run.rectified and not is_projected(run)
     return _Units(
         index=order,
-        level=level[order],
-        spread=h.std(axis=0, dtype=np.float64)[order],
-        extreme=(np.abs(h) > EXTREME).mean(axis=0)[order]
-        if activity.extreme_share is not None
-        else None,
-        off=off,
+        level=seen.mean_abs[order],
+        spread=spread[order],
+        extreme=None if activity.extreme_share is None else seen.extreme_share[order],
+        off=seen.off_share[order] if rectified else None,
         dead=np.isin(order, activity.dead_units),
         constant=np.isin(order, activity.constant_units),
     )

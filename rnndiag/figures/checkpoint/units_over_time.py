@@ -73,14 +73,14 @@ def draw(subject: Subject) -> Iterator[Picture]:
 
 
 def _shown(layer: Layer) -> _Shown:
-    run = layer.run
-    sizes = mean_sizes(run)
-    samples = shown_samples(run, _MOST_SAMPLES if run.h.shape[1] <= _LONG else 1)
+    run, arrays = layer.run, layer.arrays
+    sizes = mean_sizes(layer)
+    samples = shown_samples(run, _MOST_SAMPLES if run.mask.shape[1] <= _LONG else 1)
     order = shown_units(sizes, len(sizes))
     units = order if len(order) <= 2 * _ENDS else np.r_[order[:_ENDS], order[-_ENDS:]]
-    columns, seen = shown_columns(run)[units], run.mask[samples, :, None]
-    states = _gapped(run.h[samples][..., columns], seen)
-    gradients = _gapped(run.dL_dh[samples][..., columns], seen)
+    columns, seen = shown_columns(layer)[units], run.mask[samples, :, None]
+    states = _gapped(arrays.h[samples][..., columns], seen)
+    gradients = _gapped(arrays.dL_dh[samples][..., columns], seen)
     largest = float(np.nanmax(np.abs(gradients))) if np.isfinite(gradients).any() else 0.0
     return _Shown(
         samples=samples,
@@ -114,7 +114,7 @@ _TOP, _BOTTOM, _ROW, _SIDE = 0.4, 0.95, 1.15, 0.85
 """Inches above, below and for each row, and beside each column."""
 
 
-def _arrange(figure: Figure, rows: int, columns: int) -> None:
+def _arrange(figure: Figure, columns: int) -> None:
     """Place the axes by hand: asking twelve for the room they need takes longer than the rest."""
     width, height = figure.get_size_inches()
     figure.set_layout_engine(
@@ -143,7 +143,7 @@ def _drawn(layer: Layer, shown: _Shown) -> Figure:
         sharey="col",
         squeeze=False,
     )
-    _arrange(figure, rows, len(sides))
+    _arrange(figure, len(sides))
     for column, (label, values) in zip(axes.T, sides.items(), strict=True):
         for row, own in enumerate(column):
             sample_lines(own, values[..., row], shown.real, shown.samples)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from rnndiag.figures._grids import label_edges
 from rnndiag.figures._starts import starts
 from rnndiag.figures._style import BLACK, PARTS, legend, plain_numbers, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
@@ -69,15 +70,8 @@ def _picture(layer: Layer) -> Picture:
     for own, gate in zip(axes.flat, weights.gates, strict=False):
         _gate(own, weights, gate, scale)
         _width(own, began)
-    for unused in axes.flat[len(weights.gates) :]:
-        unused.set_axis_off()
     _axes(axes[0, 0], scale)
-    # The last of each column: below one of three gates there is none.
-    for own in list(axes.flat)[: len(weights.gates)][-across:]:
-        own.set_xlabel("weight")
-        own.xaxis.set_tick_params(labelbottom=True)
-    for own in axes[:, 0]:
-        own.set_ylabel("share of weights a bin")
+    label_edges(axes, len(weights.gates), "weight", "share of weights a bin")
     legend(figure, axes[0, 0], columns=2)
     return Picture(
         name="weight_histograms",
@@ -91,7 +85,7 @@ def _picture(layer: Layer) -> Picture:
 
 def _starts(layer: Layer) -> Mapping[str, float]:
     """The root mean squares of the matrices after initialisation; none where not measured."""
-    norms, growth = layer.fact("weight_norms"), layer.fact("initial_growth")
+    norms, growth = layer.report.fact("weight_norms"), layer.report.fact("initial_growth")
     if not isinstance(norms, WeightNorms) or not isinstance(growth, InitialGrowth):
         return {}
     # Biases start at one or two values: there is no width to compare them with.
@@ -212,7 +206,7 @@ def _caption(scale: _Scale, compared: Layer | None) -> str:
     beyond = beyond if scale.beyond else ""
     start = ""
     if compared is not None:
-        name = compared.fact("initial_growth").initialisation
+        name = compared.report.fact("initial_growth").initialisation
         start = f" Dotted: ± the root mean square expected after initialisation ({name})."
     return (
         f"Each gate's weights in {_BINS} bins, the same for all, as shares of the gate's own "

@@ -23,15 +23,13 @@ _WIDTH = 0.27
 
 def draw(subject: Subject) -> Iterator[Picture]:
     """One picture for each layer and direction whose weights are finite."""
-    for layer in subject.layers:
-        norms = layer.fact("weight_norms")
-        if isinstance(norms, WeightNorms):
-            yield _picture(layer, norms)
+    for layer, norms in subject.measured("weight_norms", WeightNorms):
+        yield _picture(layer, norms)
 
 
 def _picture(layer: Layer, norms: WeightNorms) -> Picture:
     figure, axes = sheet(f"{TITLE}: {layer.title}")
-    growth = layer.fact("initial_growth")
+    growth = layer.report.fact("initial_growth")
     starts = starts_of(norms, growth) if isinstance(growth, InitialGrowth) else {}
     for place, part in enumerate(PARTS):
         _bars(axes, norms, part, (place - 1) * _WIDTH)

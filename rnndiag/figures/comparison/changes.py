@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from rnndiag.figures._style import BLACK, BLUE, GRAY, GREEN, VERMILION, legend, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs.comparisons import _words as words
+from rnndiag.outputs.words import comparisons as words
 from rnndiag.records import Change, Comparison, LayerPair
 from rnndiag.wording import title
 

@@ -27,7 +27,7 @@ def draw(comparison: Comparison) -> Iterator[Picture]:
 
 
 def _span_of(layer: LayerReport) -> GradientSpan | None:
-    fact = layer.measurements.get("gradient_span")
+    fact = layer.fact("gradient_span")
     return fact if isinstance(fact, GradientSpan) else None
 
 

@@ -12,7 +12,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from rnndiag.figures._moments import axis_label
 from rnndiag.figures._style import SEVERITIES, legend, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs.courses import _words as words
+from rnndiag.outputs.words import courses as words
 from rnndiag.records import Array, Course, Said
 from rnndiag.wording import counted, place
 

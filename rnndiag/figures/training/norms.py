@@ -11,7 +11,7 @@ from rnndiag.figures._moments import draw_line, finish, gaps_told, mark_findings
 from rnndiag.figures._style import PARTS as COLORS
 from rnndiag.figures._style import legend, log_ticks, sheet
 from rnndiag.figures.base import Picture
-from rnndiag.outputs.courses import _words as words
+from rnndiag.outputs.words import courses as words
 from rnndiag.records import PARTS, Array, Course, LayerCourse
 from rnndiag.wording import number, title
 
