@@ -18,7 +18,7 @@ from torch import Tensor
 from rnndiag.cells.base import State
 from rnndiag.recurrence import Trajectory, choose, join, stack
 
-_STRIDE = 8
+_STRIDE = 16
 """Steps between two places where the length is taken out."""
 _SAFE = 1e15
 """Lengths between its inverse and this have squares in float32, and so have their elements."""
@@ -51,7 +51,8 @@ def pulse_gradients(
     was at most, by more than `floor`, a natural logarithm.
     """
     log_norm = torch.full((len(run), *cotangents[0].shape[:-1]), -math.inf, dtype=torch.float64)
-    first = tuple(part.new_zeros(len(run), *part.shape[1:]) for part in cotangents)
+    shown = cotangents if in_full else ()
+    first = tuple(part.new_zeros(len(run), *part.shape[1:]) for part in shown)
     begun = set(at.tolist()) - {-1}
     rays = _Rays(tuple(map(torch.zeros_like, cotangents)))
     for passage in run.passages_back() if begun else ():

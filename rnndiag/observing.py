@@ -86,13 +86,12 @@ class Observer:
             self._add(f"{name} high", _count(torch.gt, values, HIGH))
 
     def _see_parts(self, block: Block, real: Tensor | None, pairs: int) -> None:
-        parts = self._cell.parts(block.steps)
-        for name in ("kernel", "recurrent", "bias"):
-            part = getattr(parts, name)
-            alike = part.dim() == 1
-            squares = _sum_of_squares(part.unsqueeze(0) if alike else _rows(part, real))
-            by_gate = squares.view(len(self._cell.gates), -1).sum(1)
-            self._add(name, pairs * by_gate if alike else by_gate)
+        for gate, parts in zip(self._cell.gates, self._cell.parts(block.steps), strict=True):
+            for name in ("kernel", "recurrent", "bias"):
+                part = getattr(parts, name)
+                alike = part.dim() == 1
+                squares = _sum_of_squares(part.unsqueeze(0) if alike else _rows(part, real))
+                self._add(f"{gate} {name}", pairs * squares if alike else squares)
 
     def _by_unit(self, rows: Tensor) -> Tensor:
         """A row for each position, too: of a convolution, a unit is a filter."""
@@ -107,7 +106,7 @@ class Observer:
         return Activity(
             units=self._units(),
             gates={name: self._gate(name) for name in self._cell.gates},
-            preactivations={name: self._budget(k) for k, name in enumerate(self._cell.gates)},
+            preactivations={name: self._budget(name) for name in self._cell.gates},
         )
 
     def _units(self) -> UnitStatistics:
@@ -128,9 +127,9 @@ class Observer:
         )
         return GateStatistics(mean=mean, low_share=low, high_share=high)
 
-    def _budget(self, gate: int) -> Budget:
+    def _budget(self, gate: str) -> Budget:
         kernel, recurrent, bias = (
-            float(self._mean(name, len(self._cell.gates))[gate]) / self._cell.units
+            float(self._mean(f"{gate} {name}")) / self._cell.units
             for name in ("kernel", "recurrent", "bias")
         )
         return Budget(kernel=kernel, recurrent=recurrent, bias=bias)
@@ -183,6 +182,6 @@ def _second_moments(rows: Tensor) -> Tensor:
 
 
 def _sum_of_squares(rows: Tensor) -> Tensor:
-    """Of each column, right as well where the squares leave float32's range."""
-    squares = rows.square()
-    return _sum(squares if bool(torch.isfinite(squares.sum())) else _wide(rows).square())
+    """Of all values, right as well where the squares leave float32's range."""
+    found = _sum(rows.square()).sum()
+    return found if bool(torch.isfinite(found)) else _wide(rows).square().sum()

@@ -96,17 +96,14 @@ def definition(cell: Cell, done: Steps, states: State, mask: Tensor | None) -> A
 
 
 def budgets(cell: Cell, done: Steps, real: np.ndarray) -> dict[str, Budget]:
-    parts = cell.parts(done)
-    squares = {}
-    for name in ("kernel", "recurrent", "bias"):
-        part = np.broadcast_to(as_array(getattr(parts, name)), done.z.shape)[real]
-        width = part.shape[1] // len(cell.gates)
-        by_gate = np.square(part.astype(np.float64)).reshape(len(part), len(cell.gates), width)
-        squares[name] = by_gate.sum((0, 2)) / max(1, len(part) * width)
-    return {
-        gate: Budget(**{name: float(own[k]) for name, own in squares.items()})
-        for k, gate in enumerate(cell.gates)
-    }
+    found = {}
+    for gate, values, parts in zip(cell.gates, done.gates, cell.parts(done), strict=True):
+        squares = {}
+        for name in ("kernel", "recurrent", "bias"):
+            part = np.broadcast_to(as_array(getattr(parts, name)), values.shape)[real]
+            squares[name] = float(np.square(part.astype(np.float64)).sum() / max(1, part.size))
+        found[gate] = Budget(**squares)
+    return found
 
 
 def agree(found: Activity, want: Activity, **limits: float) -> None:

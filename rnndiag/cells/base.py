@@ -9,7 +9,7 @@ of tensors, h first. What takes z and r takes one timestep (B, …) or many (T, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -43,7 +43,7 @@ class Steps:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The pre-activations as the sum of three parts; they broadcast to (n, B, G·H)."""
+    """A gate's pre-activation as the sum of three parts; they broadcast to (n, B, H)."""
 
     kernel: Tensor
     recurrent: Tensor
@@ -137,8 +137,8 @@ class Cell(nn.Module, ABC):
         return self.advance(self.activate(z, self.products(z, state)), state)
 
     @abstractmethod
-    def parts(self, steps: Steps) -> Parts:
-        """The pre-activations by origin."""
+    def parts(self, steps: Steps) -> Iterator[Parts]:
+        """Each gate's pre-activation by origin, in the order of ``gates``."""
 
     @property
     def activation(self) -> Activation:

@@ -10,6 +10,7 @@ PyTorch stores r, u, n: its first two blocks change places here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
@@ -121,11 +122,12 @@ class GRU(Cell):
 
     def preactivations(self, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Those of u and r; and what r scales of n's, h R_n + b, or n's own if it scales h."""
-        zu, zr, _ = (z + r).chunk(3, -1)
-        through = r[..., 2 * self.units :]
+        gates = 2 * self.units
+        zu, zr = (z[..., :gates] + r[..., :gates]).chunk(2, -1)
+        through = r[..., gates:]
         if self.reset_after:
             return zu, zr, through + self.candidate_bias
-        return zu, zr, z[..., 2 * self.units :] + through
+        return zu, zr, z[..., gates:] + through
 
     def _candidate(self, z: Tensor, r: Tensor, m: Tensor) -> Tensor:
         """The pre-activation of n from the gate `r` and the last of the `preactivations`."""
@@ -140,17 +142,16 @@ class GRU(Cell):
         u, _, n = gates
         return (torch.lerp(n, state[0], u),)
 
-    def parts(self, steps: Steps) -> Parts:
+    def parts(self, steps: Steps) -> Iterator[Parts]:
         summed = self.summed_bias
-        kernel = steps.z - summed
-        if not self.reset_after:
-            return Parts(kernel=kernel, recurrent=steps.r, bias=summed)
-        gates = 2 * self.units
-        scale = torch.ones_like(steps.r)
-        scale[..., gates:] = steps.gates[1]
-        bias = summed.expand_as(scale).clone()
-        bias[..., gates:].addcmul_(scale[..., gates:], self.candidate_bias)
-        return Parts(kernel=kernel, recurrent=scale * steps.r, bias=bias)
+        kernel, products = (steps.z - summed).chunk(3, -1), steps.r.chunk(3, -1)
+        for k, r, b in zip(kernel[:2], products[:2], summed.chunk(3)[:2], strict=True):
+            yield Parts(kernel=k, recurrent=r, bias=b)
+        r, b = products[2], summed.chunk(3)[2]
+        if self.reset_after:
+            reset = steps.gates[1]
+            r, b = reset * r, b + reset * self.candidate_bias
+        yield Parts(kernel=kernel[2], recurrent=r, bias=b)
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)

@@ -9,6 +9,7 @@ Keras's and PyTorch's gate order is the same: i, f, g, o. Projection: Sak et al.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -86,9 +87,10 @@ class LSTM(Cell):
         c = torch.addcmul(f * state[1], i, g)
         return self._output(o, c), c
 
-    def parts(self, steps: Steps) -> Parts:
-        offset = self.offset
-        return Parts(kernel=steps.z - offset, recurrent=steps.r, bias=offset)
+    def parts(self, steps: Steps) -> Iterator[Parts]:
+        kernel, offset = steps.z - self.offset, self.offset
+        rows = zip(kernel.chunk(4, -1), steps.r.chunk(4, -1), offset.chunk(4), strict=True)
+        return (Parts(kernel=k, recurrent=r, bias=b) for k, r, b in rows)
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)

@@ -5,6 +5,8 @@ Keras's ``SimpleRNN`` with any activation; PyTorch's ``nn.RNN`` with tanh or rel
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor
 
 from rnndiag.activations import activation
@@ -36,8 +38,8 @@ class SimpleRNN(Cell):
     def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
         return gates
 
-    def parts(self, steps: Steps) -> Parts:
-        return Parts(kernel=steps.z - self.bias, recurrent=steps.r, bias=self.bias)
+    def parts(self, steps: Steps) -> Iterator[Parts]:
+        yield Parts(kernel=steps.z - self.bias, recurrent=steps.r, bias=self.bias)
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)

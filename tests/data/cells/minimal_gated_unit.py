@@ -5,6 +5,8 @@ f = σ(z_f + h R_f)    n = φ(z_n + (f h) R_n)    h' = (1 - f) h + f n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -37,5 +39,7 @@ class MGU(Cell):
         f, n = gates
         return ((1 - f) * state[0] + f * n,)
 
-    def parts(self, steps: Steps) -> Parts:
-        return Parts(kernel=steps.z - self.bias, recurrent=steps.r, bias=self.bias)
+    def parts(self, steps: Steps) -> Iterator[Parts]:
+        kernel = steps.z - self.bias
+        rows = zip(kernel.chunk(2, -1), steps.r.chunk(2, -1), self.bias.chunk(2), strict=True)
+        return (Parts(kernel=k, recurrent=r, bias=b) for k, r, b in rows)
