@@ -330,7 +330,7 @@ def test_input_is_not_overwritten(models: Path, tmp_path: Path, option: str) -> 
 
 
 def test_a_fault_of_its_own_is_one_message(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: object) -> None:
+    def fail(*args: object, **options: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(pipeline, "inspect", fail)

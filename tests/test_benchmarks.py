@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from rnndiag import execution, registry
+from rnndiag.recording import Wanted
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import machine, networks, peers, phase, processes, tables
 from tests.benchmarks.contest import Contestant, Pace, Ratio, Times, alternate, ratio
@@ -225,7 +226,9 @@ def test_a_row_that_breaks_off_keeps_what_it_had(
 @pytest.mark.parametrize("kind", GATES)
 def test_every_peer_computes_the_same_states(kind: Kind) -> None:
     subject = networks.subject(kind, "vanishing", Shape(3, 12, 5, 7))
-    expected = torch.from_numpy(execution.run(*phase.prepare(subject)).layers[0].h)
+    run = execution.run(*phase.prepare(subject), wanted=Wanted(arrays=True))
+    assert run.layers[0].arrays is not None
+    expected = torch.from_numpy(run.layers[0].arrays.h)
     entrants = {entrant.name: entrant for entrant in peers.contestants(subject)}
     computing = [entrant for name, entrant in entrants.items() if not name.startswith("(d)")]
     assert len(computing) == 6 if kind != "GRU, reset before" else 4

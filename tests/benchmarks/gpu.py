@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import torch
 
 from rnndiag import execution
+from rnndiag.recording import Wanted
+from rnndiag.records import LayerArrays
 from tests.benchmarks import networks, peers, phase
 from tests.benchmarks.contest import Contestant, Pace, alternate
 from tests.benchmarks.figures import Figure, compared, left_out
@@ -62,7 +64,7 @@ def _contest(kind: Kind, memory: Memory, shape: Shape) -> Iterator[Figure]:
 
 def _difference(what: str, subject: Subject) -> Figure:
     """The largest difference of a state, a gate or a gradient from the CPU's."""
-    here, there = (execution.run(*phase.prepare(subject, on)).layers[0] for on in ("cuda", "cpu"))
+    here, there = (_arrays(subject, device) for device in ("cuda", "cpu"))
     pairs = [(here.h, there.h), (here.dL_dh, there.dL_dh)]
     pairs += [(here.gate_values[gate], there.gate_values[gate]) for gate in there.gate_values]
     worst = max(float(abs(a - b).max()) for a, b in pairs)
@@ -73,6 +75,13 @@ def _difference(what: str, subject: Subject) -> Figure:
         unit="",
         target=CLOSE,
     )
+
+
+def _arrays(subject: Subject, device: str) -> LayerArrays:
+    run = execution.run(*phase.prepare(subject, device), wanted=Wanted(arrays=True))
+    arrays = run.layers[0].arrays
+    assert arrays is not None
+    return arrays
 
 
 if __name__ == "__main__":

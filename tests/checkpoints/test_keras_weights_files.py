@@ -419,11 +419,11 @@ def test_the_configuration_of_a_layer_is_run(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(1, 4, 5)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     options = Options(probe=str(tmp_path / "x.npy"), architecture=str(config))
-    (found,) = pipeline.inspect(str(path), options).run.layers
+    (found,) = pipeline.inspect(str(path), options, in_full=True).run.layers
     h = np.zeros(3)
     for step in range(4):
         h = np.maximum(x[0, step] @ kernel + h @ recurrent + bias, 0)
-        np.testing.assert_allclose(found.h[0, step], h, atol=1e-6)
+        np.testing.assert_allclose(found.arrays.h[0, step], h, atol=1e-6)
 
 
 @pytest.mark.parametrize(

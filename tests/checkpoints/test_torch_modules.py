@@ -189,7 +189,7 @@ def diagnose(module: nn.Module, folder: Path, **options: Any) -> Any:
     x = torch.randn(BATCH, STEPS, INPUTS, generator=torch.Generator().manual_seed(1))
     np.savez(folder / "probe.npz", x=x.numpy())
     chosen = Options(probe=str(folder / "probe.npz"), device="cpu", seeds=1, **options)
-    return pipeline.inspect(str(path), chosen), x
+    return pipeline.inspect(str(path), chosen, in_full=True), x
 
 
 @pytest.mark.parametrize("assumed", ["tanh", "relu"])
@@ -210,7 +210,7 @@ def test_cells_have_a_nonlinearity_too(tmp_path: Path) -> None:
     done, _ = diagnose(nn.RNNCell(INPUTS, UNITS, nonlinearity="relu"), tmp_path)
     (layer,) = done.report.layers
     assert layer.arguments["nonlinearity"] == "relu"
-    assert (done.run.layers[0].h >= 0).all()
+    assert (done.run.layers[0].arrays.h >= 0).all()
 
 
 @pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell", "RNNCell"])

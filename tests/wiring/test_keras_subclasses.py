@@ -57,7 +57,7 @@ def same(have: ProbeRun, want: ProbeRun, layer: str = "own") -> bool:
     """Whether a layer did the same in both."""
     (mine,) = [found for found in have.layers if found.name == layer]
     (theirs,) = [found for found in want.layers if found.name == layer]
-    return mine.kind == theirs.kind and np.array_equal(mine.h, theirs.h)
+    return mine.kind == theirs.kind and np.array_equal(mine.arrays.h, theirs.arrays.h)
 
 
 @pytest.mark.parametrize(
