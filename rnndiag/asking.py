@@ -7,7 +7,7 @@ so that the catalogue of rules can be read where not even numpy is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -68,16 +68,22 @@ def asks_for(check: Callable[..., Any], wanted: str) -> bool:
     return any(own == wanted for _, own, _ in _parameters(check))
 
 
-def _parameters(check: Callable[..., Any]) -> Iterator[tuple[str, str, bool]]:
+@cache
+def _parameters(check: Callable[..., Any]) -> tuple[tuple[str, str, bool], ...]:
     """Each parameter's name, the name of its type, and whether it may be None."""
-    for name, parameter in inspect.signature(check).parameters.items():
-        wanted = str(parameter.annotation)
-        yield name, wanted.removesuffix(" | None"), wanted.endswith(" | None")
+    types = (
+        (name, str(own.annotation)) for name, own in inspect.signature(check).parameters.items()
+    )
+    return tuple(
+        (name, wanted.removesuffix(" | None"), wanted.endswith(" | None")) for name, wanted in types
+    )
 
 
 def _provider(wanted: str) -> Provider:
-    providers: Mapping[str, Provider] = {**_OF_NETWORK, **_OF_LAYER, **_measured()}
-    return providers[wanted]
+    for providers in (_OF_NETWORK, _OF_LAYER):
+        if wanted in providers:
+            return providers[wanted]
+    return _measured()[wanted]
 
 
 @cache

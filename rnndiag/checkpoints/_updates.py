@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rnndiag.records import NO_OPTIMIZER, Array, ParameterUpdate, TrainingFact
+from rnndiag.squares import pieces, rms
 
 Compute = Callable[[], ParameterUpdate]
 Sizes = tuple[float | None, float | None]
@@ -63,14 +65,21 @@ class AdamStep:
         if self.step < 1:
             return None, None
         # Whatever is infinite or NaN comes out as such.
+        moved = gradient = 0.0
         with np.errstate(all="ignore"):
-            corrected = mean.astype(np.float64) / (1 - self.beta1**self.step)
-            if self.learning_rate is None:
-                return None, rms(corrected)
-            spread = np.sqrt(square.astype(np.float64) / (1 - self.beta2**self.step))
-            # Where no gradient ever came both moments are 0, and ε may be 0 as well.
-            below = np.where(corrected == 0, 1.0, spread + self.epsilon)
-            return abs(self.learning_rate) * rms(corrected / below), rms(corrected)
+            for piece in pieces(mean, square):
+                corrected, step = self._moved(*piece)
+                gradient += float(np.square(corrected).sum())
+                moved += float(np.square(step).sum())
+        gradient, moved = (math.sqrt(squares / max(1, mean.size)) for squares in (gradient, moved))
+        return None if self.learning_rate is None else abs(self.learning_rate) * moved, gradient
+
+    def _moved(self, mean: Array, square: Array) -> tuple[Array, Array]:
+        """m̂, and the step for a learning rate of 1."""
+        corrected = mean / (1 - self.beta1**self.step)
+        spread = np.sqrt(square / (1 - self.beta2**self.step))
+        # Where no gradient ever came both moments are 0, and ε may be 0 as well.
+        return corrected, corrected / np.where(corrected == 0, 1.0, spread + self.epsilon)
 
 
 def update_of(array: Array, sizes: Sizes) -> ParameterUpdate:
@@ -79,8 +88,3 @@ def update_of(array: Array, sizes: Sizes) -> ParameterUpdate:
     return ParameterUpdate(
         size=array.size, weight_rms=rms(array), update_rms=update, gradient_rms=gradient
     )
-
-
-def rms(array: Array) -> float:
-    """Root of the mean square; in float64, as the squares of small moments underflow."""
-    return float(np.sqrt(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0

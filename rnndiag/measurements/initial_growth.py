@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from rnndiag.measurements._gates import bias_of, units_of
 from rnndiag.measurements._steps import broken_weights
 from rnndiag.records import Array, LayerRun, LayerWeights, Options, Skipped
+from rnndiag.squares import rms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def measure(run: LayerRun, options: Options) -> InitialGrowth | Skipped:
 
 
 def _growth(array: Array, mean_square: float) -> float:
-    return float(np.sqrt(np.square(array, dtype=np.float64).mean() / mean_square))
+    return rms(array) / math.sqrt(mean_square)
 
 
 def _all_biases(weights: LayerWeights) -> Array | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from rnndiag.measurements._gates import bias_of, budgeted, columns
 from rnndiag.measurements._steps import arrays_of, broken_weights
 from rnndiag.records import Array, LayerRun, LayerWeights, Options, Skipped
+from rnndiag.squares import sum_of_squares
 
 _SQUARINGS = 12
 """The spectral radius is read from powers of a block up to the 2¹²-th."""
@@ -87,7 +89,7 @@ def measure(run: LayerRun, options: Options) -> WeightNorms | Skipped:
     bias = _bias_norm(weights, weights.gates)
     own = budgeted(weights.gates)
     counted = _bias_norm(weights, own)
-    fed = _norm(np.concatenate([columns(weights.kernel, weights, gate) for gate in own], axis=-1))
+    fed = _norm(*(columns(weights.kernel, weights, gate) for gate in own))
     return WeightNorms(
         kernel=kernel.norm,
         recurrent=recurrent.norm,
@@ -97,7 +99,7 @@ def measure(run: LayerRun, options: Options) -> WeightNorms | Skipped:
         rms_kernel=kernel.rms,
         rms_recurrent=recurrent.rms,
         rms_bias=bias.rms if bias else None,
-        max_abs=max(_norm(array).max_abs for array in arrays_of(weights)),
+        max_abs=max(map(_peak, arrays_of(weights))),
         gates={gate: _gate(weights, gate) for gate in weights.gates},
     )
 
@@ -109,9 +111,12 @@ def frobenius_norms(weights: LayerWeights) -> tuple[float, float, float | None]:
     return kernel, recurrent, bias.norm if bias else None
 
 
-def _norm(array: Array) -> ArrayNorm:
-    norm = _frobenius(array)
-    return ArrayNorm(norm=norm, rms=norm / array.size**0.5, max_abs=float(np.abs(array).max()))
+def _norm(*arrays: Array) -> ArrayNorm:
+    """Of one array, or of several that count as one."""
+    squares, size = sum(map(sum_of_squares, arrays)), sum(array.size for array in arrays)
+    return ArrayNorm(
+        norm=math.sqrt(squares), rms=math.sqrt(squares / size), max_abs=max(map(_peak, arrays))
+    )
 
 
 def _ratio(above: ArrayNorm, below: ArrayNorm) -> float | None:
@@ -121,7 +126,7 @@ def _ratio(above: ArrayNorm, below: ArrayNorm) -> float | None:
 def _bias_norm(weights: LayerWeights, gates: tuple[str, ...]) -> ArrayNorm | None:
     biases = [bias_of(weights, gate) for gate in gates]
     present = [bias for bias in biases if bias is not None]
-    return _norm(np.concatenate(present)) if present else None
+    return _norm(*present) if present else None
 
 
 def _gate(weights: LayerWeights, gate: str) -> GateNorms:
@@ -138,8 +143,12 @@ def _gate(weights: LayerWeights, gate: str) -> GateNorms:
 
 
 def _sigma_max(matrix: Array) -> float:
+    """By the eigenvalues of the Gram matrix, which take less time than singular values."""
     scaled, peak = _scaled(matrix)
-    return peak * float(np.linalg.norm(scaled, 2))
+    # In float64, where the digits that squares lose are none that count.
+    wide = scaled.astype(np.float64)
+    gram = wide.T @ wide if len(wide) > wide.shape[1] else wide @ wide.T
+    return peak * math.sqrt(max(0.0, float(np.linalg.eigvalsh(gram)[-1])))
 
 
 def spectral_radius(matrix: Array) -> float:
@@ -167,10 +176,14 @@ def spectral_radius(matrix: Array) -> float:
 
 def _scaled(matrix: Array) -> tuple[Array, float]:
     """A matrix by its largest entry, and that: norms of large ones are beyond float32."""
-    peak = float(np.abs(matrix).max(initial=0.0))
+    peak = _peak(matrix)
     return (matrix / peak, peak) if peak else (matrix, peak)
 
 
+def _peak(array: Array) -> float:
+    """Largest |w|."""
+    return max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
+
+
 def _frobenius(array: Array) -> float:
-    # In float64: the squares of small float32 numbers underflow.
-    return float(np.linalg.norm(array.astype(np.float64)))
+    return math.sqrt(sum_of_squares(array))

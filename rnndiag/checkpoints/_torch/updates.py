@@ -11,8 +11,10 @@ from torch import Tensor
 
 from rnndiag.checkpoints._torch.matching import Matched
 from rnndiag.checkpoints._torch.optimizers import Slot
-from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Sizes, rms, update_of
+from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Sizes, update_of
+from rnndiag.checkpoints._torch.tensors import aligned
 from rnndiag.records import Array, ParameterUpdate
+from rnndiag.squares import rms
 
 
 def updates(matched: Matched, tensors: Mapping[str, Tensor]) -> LazyUpdates:
@@ -89,6 +91,11 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Sizes]] = 
 }
 
 
+_IN_NUMPY = (torch.float16, torch.float32, torch.float64)
+
+
 def _array(tensor: Tensor) -> Array:
-    array: Array = tensor.detach().to(torch.float64).numpy()
+    """As it is where NumPy has its type: moments are twice as large as the weights."""
+    found = tensor.detach()
+    array: Array = (aligned(found) if found.dtype in _IN_NUMPY else found.double()).numpy()
     return array
