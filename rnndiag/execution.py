@@ -62,7 +62,7 @@ def _run(
     probe = affording.affordable(
         probe, network.graph, lambda some: _forward(network, some, options).recorder.entries
     )
-    done = _forward(network, probe, options)
+    done = _forward(network, probe, options, options.seed if wanted.tangents else None)
     entries = done.recorder.entries
     behind_known = network.graph.wiring != "isolated"
     aimed = pulses.aim(done, known=behind_known, seed=options.seed)
@@ -93,12 +93,15 @@ def _run(
     )
 
 
-def _forward(network: Runnable, probe: Probe, options: Options) -> Pass:
+def _forward(
+    network: Runnable, probe: Probe, options: Options, tangents: int | None = None
+) -> Pass:
     recorder = Recorder(
         generator=torch.Generator().manual_seed(options.seed),
         batch=probe.batch * probe.seeds,
         timesteps=probe.timesteps,
         device=network.device,
+        tangents=tangents,
     )
     return network.run(tuple(_signals(probe, network.device)), recorder)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rnndiag.cells.base import State
-from rnndiag.recurrence import Trajectory, choose, join, stack
+from rnndiag.recurrence import Passage, Trajectory, choose, join, stack
 
 _STRIDE = 16
 """Steps between two places where the length is taken out."""
@@ -71,22 +71,43 @@ def pulse_gradients(
     return PulseGradients(log_norm=log_norm, first=first if in_full else None)
 
 
-def tangent_growth(run: Trajectory, tangent: State) -> Tensor:
-    """(T, B) logarithm of each step's growth of a tangent that starts as `tangent`.
+def random_tangent(initial: State, seed: int) -> State:
+    """A direction for each sample, drawn on the CPU, so that every device sees the same."""
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(part.shape, generator=generator).to(part) for part in initial)
 
-    Its mean along a long trajectory is the top Lyapunov exponent. NaN at masked steps;
-    float64, on the CPU.
-    """
-    rays = _Rays(tuple(map(torch.zeros_like, tangent)))
-    rays.begin(torch.ones_like(tangent[0][:, 0], dtype=torch.bool), tangent)
-    with torch.no_grad():
-        logs = [
-            rays.along(group, passage.push).log
-            for passage in run.passages()
-            for group in _groups(range(len(passage)), frozenset())
-        ]
-    growth = torch.cat([*logs, rays.length().unsqueeze(0)]).diff(dim=0)
-    return growth if run.mask is None else growth.where(run.mask.cpu(), torch.nan)
+
+def tangent_growth(run: Trajectory, tangent: State) -> Tensor:
+    """(T, B) logarithm of each step's growth of a tangent that starts as `tangent`."""
+    growing = Tangent(tangent)
+    for passage in run.passages():
+        growing.see(passage)
+    return growing.growth(run.mask)
+
+
+class Tangent:
+    """A small difference of the states, followed as the run goes on."""
+
+    def __init__(self, start: State) -> None:
+        """`start` is a vector (B, H) for each part of the state."""
+        self._rays = _Rays(tuple(map(torch.zeros_like, start)))
+        self._rays.begin(torch.ones_like(start[0][:, 0], dtype=torch.bool), start)
+        self._logs: list[Tensor] = []
+
+    @torch.no_grad()
+    def see(self, passage: Passage) -> None:
+        """Follow it over the next steps."""
+        for group in _groups(range(len(passage)), frozenset()):
+            self._logs.append(self._rays.along(group, passage.push).log)
+
+    def growth(self, mask: Tensor | None) -> Tensor:
+        """(T, B) logarithm of each step's growth; float64, on the CPU.
+
+        Its mean along a long trajectory is the top Lyapunov exponent. NaN at the steps that the
+        `mask` (T, B) leaves out.
+        """
+        growth = torch.cat([*self._logs, self._rays.length().unsqueeze(0)]).diff(dim=0)
+        return growth if mask is None else growth.where(mask.cpu(), torch.nan)
 
 
 def _groups(steps: range, begun: AbstractSet[int]) -> Iterator[Sequence[int]]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from rnndiag.cells.base import Cell, State
+from rnndiag.following import Tangent
 from rnndiag.observing import Observer
-from rnndiag.recurrence import Arrival, Trajectory, backpropagate, unroll
+from rnndiag.recurrence import Arrival, Block, Passage, Trajectory, backpropagate, unroll
 
 
 class Ear(Protocol):
@@ -32,10 +33,18 @@ class Journal:
     ear: Ear | None = None
     """Who is told what arrives."""
 
-    def __init__(self, cell: Cell, mask: Tensor | None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        mask: Tensor | None,
+        observer: Observer | None = None,
+        tangent: Tangent | None = None,
+    ) -> None:
+        """`observer` and `tangent` are there to see the run; what they do not is done after it."""
         self.cell = cell
         self.mask = mask
         self.observer = observer
+        self.tangent = tangent
         self.trigger = torch.zeros((), device=cell.kernel.device, requires_grad=True)
         """What a gradient is asked for, so that it comes by here; it gets none itself."""
 
@@ -43,6 +52,13 @@ class Journal:
         """(h, further last states…) of the cell's run over `x` (T, B, …), in autograd's graph."""
         outputs: State = Recurrence.apply(self, self.trigger, x, *initial)  # type: ignore[no-untyped-call]
         return outputs
+
+    def see(self, block: Block, passage: Passage) -> None:
+        """Show a piece of the run to whoever is there to see it."""
+        if self.observer is not None:
+            self.observer.see(block)
+        if self.tangent is not None:
+            self.tangent.see(passage)
 
     @property
     def triggers(self) -> tuple[Tensor, ...]:
@@ -75,9 +91,8 @@ class Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any, journal: Journal, trigger: Tensor, x: Tensor, *initial: Tensor
     ) -> tuple[Tensor, ...]:
-        watch = None if journal.observer is None else journal.observer.see
         start = tuple(part.detach() for part in initial)
-        run = unroll(journal.cell, x.detach(), start, journal.mask, watch)
+        run = unroll(journal.cell, x.detach(), start, journal.mask, journal.see)
         ctx.journal = journal
         journal.run = run
         # A run that held the node's own output would hold itself, and never be freed.

@@ -10,7 +10,8 @@ from torch import Tensor
 from rnndiag.arriving import Losses
 from rnndiag.cells._packing import names_by_part
 from rnndiag.cells.base import State, as_array
-from rnndiag.following import PulseGradients, pulse_gradients, tangent_growth
+from rnndiag.following import PulseGradients, pulse_gradients, random_tangent, tangent_growth
+from rnndiag.journal import Journal
 from rnndiag.layers.base import Entry
 from rnndiag.observing import observe
 from rnndiag.pulses import FLOOR, Pulse
@@ -65,7 +66,7 @@ def layer_run(
         real=_batch_first(real),
         why_isotropic=pulse.why_isotropic,
         pulse_log_norm=as_array(sent.log_norm.permute(1, 2, 0)),
-        tangent_log_growth=_batch_first(_tangent(run, seed)) if wanted.tangents else None,
+        tangent_log_growth=_tangent(entry.journal, seed) if wanted.tangents else None,
         loss_log_norm=_batch_first(loss.log_norm(run)) if loss else None,
         arrays=_arrays(run, pulse, sent, loss) if wanted.arrays else None,
         isolated=entry.isolated,
@@ -80,13 +81,12 @@ def _batch_first(tensor: Tensor) -> Array:
     return as_array(tensor.transpose(0, 1))
 
 
-def _tangent(run: Trajectory, seed: int) -> Tensor:
-    """A random tangent's growth; drawn on the CPU, so that every device sees the same."""
-    generator = torch.Generator().manual_seed(seed)
-    start = tuple(
-        torch.randn(state.shape, generator=generator).to(state.device) for state in run.initial
-    )
-    return tangent_growth(run, start)
+def _tangent(journal: Journal, seed: int) -> Array:
+    """(B, T) a random tangent's growth."""
+    run = journal.run
+    if journal.tangent is not None:
+        return _batch_first(journal.tangent.growth(run.mask))
+    return _batch_first(tangent_growth(run, random_tangent(run.initial, seed)))
 
 
 # ---------------------------------------------------------------- arrays

@@ -80,7 +80,7 @@ class Block:
         return Passage(start=self.start, count=len(self.steps.z), jacobian=jacobian, mask=self.mask)
 
 
-Watch = Callable[[Block], None]
+Watch = Callable[[Block, Passage], None]
 """Sees each block as soon as it has run, in order."""
 
 
@@ -139,9 +139,9 @@ def unroll(
     states, kept = [initial], _Kept()
     for start in range(0, len(x), _steps_of(cell, x)):
         block = _run_block(cell, x, states[-1], mask, start)
-        if watch is not None:
-            watch(block)
         passage = block.passage()
+        if watch is not None:
+            watch(block, passage)
         h[passage.start : passage.end] = block.after[0]
         states.append(tuple(part[-1].clone() for part in block.after))
         kept.add(passage)

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from rnndiag import memory, registry
 from rnndiag.activations import UnknownActivation
-from rnndiag.cells.base import UnfitWeights
+from rnndiag.cells.base import State, UnfitWeights
 from rnndiag.convolutions import UnknownGeometry
 from rnndiag.dialects import hands_on_the_values_mask
+from rnndiag.following import Tangent, random_tangent
 from rnndiag.journal import Journal
 from rnndiag.layers import _sizes
 from rnndiag.layers._recurrent_looks import looks_recurrent
@@ -113,6 +114,8 @@ class Recorder:
     batch: int
     timesteps: int
     device: torch.device
+    tangents: int | None = None
+    """The seed of the small differences that are to be followed; None for none."""
     entries: list[Entry] = field(default_factory=list)
 
     def noise(self, *step: int) -> Tensor:
@@ -120,6 +123,12 @@ class Recorder:
         shape = (self.batch, self.timesteps, *step)
         memory.take(4 * math.prod(shape), f"noise of the shape {shape}", _sizes.HINT)
         return torch.randn(shape, generator=self.generator).to(self.device)
+
+    def tangent(self, initial: State) -> Tangent | None:
+        """What follows a small difference of the states through a run from `initial`."""
+        if self.tangents is None:
+            return None
+        return Tangent(random_tangent(initial, self.tangents))
 
     def count(self, spec: LayerSpec) -> int:
         """How often this layer ran so far."""

@@ -104,8 +104,7 @@ class Recurrent(Layer):
         lasts, sequences = [], []
         for spec, cell, state in zip(self.specs, placed, states, strict=True):
             take_memory(spec, cell, state, x)
-            observer = Observer(cell)
-            journal = Journal(cell, mask, observer)
+            journal = Journal(cell, mask, Observer(cell), recorder.tangent(state))
             x, *last = journal.run_over(x, state)
             lasts.append(tuple(map(cell.shaped, (x[-1], *last))))
             sequences.append(x)
