@@ -22,7 +22,7 @@ _OF_SEQUENCES = 1 << 25
 """The same of made-up sequences (20 bytes each); they can be as many as are wanted."""
 _LEAST = 32
 """Values of a step, below which no number of samples is asked about."""
-_TRIED = 16
+_TRIED = 256
 """Timesteps that tell how many values one has."""
 Try = Callable[[Probe], Sequence[Entry]]
 """Run a probe forwards."""
@@ -41,12 +41,28 @@ def affordable(probe: Probe, graph: Graph, run: Try) -> Probe:
         most, tried = _OF_SEQUENCES, min(_TRIED, probe.timesteps)
     else:
         return probe
-    with torch.no_grad():
-        entries = run(_picked(probe, np.arange(1), tried))
-    each = sum(entry.journal.run.h.numel() for entry in entries) * probe.timesteps // tried
+    each = _values(probe, run, tried)
     # Where none of them could be rebuilt, there is no state.
     count = max(1, most // max(each, 1))
     return probe if count >= have else _fewer(probe, count, each)
+
+
+def _values(probe: Probe, run: Try, tried: int) -> int:
+    """Values of all states of one sample, told by its first steps.
+
+    Some layers hand on as many timesteps whatever they are given: what twice as many steps add
+    is what grows with them.
+    """
+    if 2 * tried >= probe.timesteps:
+        return _counted(probe, run, probe.timesteps)
+    few, many = (_counted(probe, run, steps) for steps in (tried, 2 * tried))
+    return many + (many - few) * (probe.timesteps - 2 * tried) // tried
+
+
+def _counted(probe: Probe, run: Try, steps: int) -> int:
+    with torch.no_grad():
+        entries = run(_picked(probe, np.arange(1), steps))
+    return sum(entry.journal.run.h.numel() for entry in entries)
 
 
 def _fewer(probe: Probe, count: int, each: int) -> Probe:

@@ -106,7 +106,10 @@ class Tangent:
         Its mean along a long trajectory is the top Lyapunov exponent. NaN at the steps that the
         `mask` (T, B) leaves out.
         """
-        growth = torch.cat([*self._logs, self._rays.length().unsqueeze(0)]).diff(dim=0)
+        logs = torch.cat(self._logs)
+        growth = torch.cat((logs, self._rays.length().unsqueeze(0))).diff(dim=0)
+        # What is gone shrinks no more.
+        growth = growth.where(~logs.isneginf(), -math.inf)
         return growth if mask is None else growth.where(mask.cpu(), torch.nan)
 
 
@@ -188,7 +191,7 @@ class _Rays:
 
     def are_under(self, floor: float) -> bool:
         """Whether all have shrunk by so much, a natural logarithm, since they were longest."""
-        return not bool((self.length() > self._peak + floor).any())
+        return bool((self.length() <= self._peak + floor).all())
 
     def _take_length_out(self) -> None:
         self._vectors, length = _normalise(self._vectors)

@@ -37,14 +37,20 @@ def _multiplied(x: Tensor, weight: Tensor) -> Tensor:
     return found
 
 
+def _is_followed(x: Tensor) -> bool:
+    """Whether a derivative is being taken, which oneDNN's operations know nothing of."""
+    return x.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
 class Product:
-    """x ↦ x @ matrix, over the last axis of x; without a gradient."""
+    """x ↦ x @ matrix, over the last axis of x; the matrix is not to change."""
 
     def __init__(self, matrix: Tensor) -> None:
         self.matrix = matrix
 
     def __call__(self, x: Tensor) -> Tensor:
-        if 2 * x.numel() * self.matrix.shape[1] < _WORTH or not self._can_arrange:
+        small = 2 * x.numel() * self.matrix.shape[1] < _WORTH
+        if small or not self._can_arrange or _is_followed(x):
             return x @ self.matrix
         return _multiplied(x, self._arranged)
 

@@ -10,6 +10,7 @@ for a long sequence is that of its input and its output.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -191,15 +192,17 @@ class _Kept:
 
     def __init__(self) -> None:
         self.passages: list[Passage | None] = []
-        self._sizes: list[int] = []
-        self._earliest = 0
+        self._sizes: deque[int] = deque()
+        """Of those that are still there."""
+        self._bytes = 0
 
     def add(self, passage: Passage) -> None:
         self.passages.append(passage)
         self._sizes.append(passage.jacobian.bytes)
-        while sum(self._sizes[self._earliest :]) > KEPT:
-            self.passages[self._earliest] = None
-            self._earliest += 1
+        self._bytes += passage.jacobian.bytes
+        while self._bytes > KEPT:
+            self.passages[len(self.passages) - len(self._sizes)] = None
+            self._bytes -= self._sizes.popleft()
 
 
 # ---------------------------------------------------------------- gradients of a loss

@@ -17,6 +17,7 @@ from trajectories import steps
 from rnndiag import recurrence
 from rnndiag.cells.base import Cell, State, Steps, as_array
 from rnndiag.cells.conv_lstm import ConvLSTM2D
+from rnndiag.journal import Journal
 from rnndiag.observing import Observer, observe
 from rnndiag.records import Activity, Budget, LayerArrays, LayerSpec
 from rnndiag.recurrence import Block, choose, join, stack, unroll
@@ -138,7 +139,7 @@ def test_a_run_in_blocks(made_: str, name: str, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(recurrence, "SHORTEST", length)
         monkeypatch.setattr(recurrence, "LONGEST", length)
         observer = Observer(cell)
-        run = unroll(cell, x, initial, mask, lambda block, _: observer.see(block))
+        run = unroll(cell, x, initial, mask, Journal(cell, mask, observer).see)
         assert len(run.kept) == -(-STEPS // length)
         agree(observer.activity(), want, **TIGHT)
         agree(observe(run), want, **TIGHT)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rnndiag import mapping
 from rnndiag.activations import Activation
 from rnndiag.products import Product
 from rnndiag.records import Array, LayerSpec, LayerWeights
@@ -64,7 +65,8 @@ class Linearisation(ABC):
     @property
     def bytes(self) -> int:
         """Of its own arrays."""
-        own = [part for part in vars(self).values() if isinstance(part, Tensor)]
+        held = [part if isinstance(part, tuple) else (part,) for part in vars(self).values()]
+        own = [part for parts in held for part in parts if isinstance(part, Tensor)]
         return sum(part.numel() * part.element_size() for part in own)
 
 
@@ -112,6 +114,8 @@ class Cell(nn.Module, ABC):
         self._keep("kernel", kernel, len(kernel), columns)
         self._keep("recurrent_kernel", recurrent_kernel, hidden, columns)
         self._keep("bias", bias, columns)
+        # All of them are copies, of what may be mapped.
+        mapping.let_go()
         self.has_bias = bias is not None
         self.functions = functions
 

@@ -150,7 +150,9 @@ class Interceptor:
         initial = part.cell.zero_state(x.shape[1]) if given is None else given
         take_memory(part.spec, part.cell, initial, x)
         journal = Journal(part.cell, mask)
-        h, *others = journal.run_over(x, initial)
+        # What the network handed over it may write to, and the run is computed again from it.
+        own = tuple(part.clone() for part in initial)
+        h, *others = journal.run_over(x.clone(), own)
         # A masked step carries the state, so that the last one is each sample's own last.
         last = (h[-1], *others)
         shown = h if mask is None else torch.where(mask.unsqueeze(-1), h, 0.0)

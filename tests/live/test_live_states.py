@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rnndiag import pipeline
 from rnndiag.records import Options, ProbeRun
+from tests.live import live_in_place
 
 BATCH, STEPS, FEATURES, UNITS = 4, 9, 3, 5
 State = tuple[Tensor, Tensor]
@@ -188,3 +189,22 @@ def test_a_fresh_start_at_each_call_is_no_detached_state(
     found = run(fresh, tmp_path, monkeypatch)
     assert len(found.layers) == STEPS
     assert not any("cell: " in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["Residual", "Buffered"])
+def test_what_a_network_writes_to_afterwards_changes_nothing(name: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(3).normal(size=(8, 60, 4)).astype("f4"))
+    found = []
+    for factory in (name, f"Plain{name}"):
+        torch.save(getattr(live_in_place, factory)().state_dict(), tmp_path / "file.pt")
+        options = Options(
+            model=f"{live_in_place.__name__}:{factory}", probe=str(tmp_path / "x.npy"), device="cpu"
+        )
+        (layer,) = pipeline.inspect(str(tmp_path / "file.pt"), options).run.layers
+        found.append(layer)
+    written, plain = found
+    for name_of, gate in plain.activity.gates.items():
+        np.testing.assert_allclose(
+            written.activity.gates[name_of].mean, gate.mean, rtol=0, atol=1e-6
+        )
+    np.testing.assert_allclose(written.pulse_log_norm, plain.pulse_log_norm, rtol=0, atol=1e-4)
