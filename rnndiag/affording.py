@@ -71,7 +71,10 @@ def _fewer(probe: Probe, count: int, each: int) -> Probe:
     batch = count // seeds
     rows = np.arange(seeds)[:, None] * probe.batch + np.arange(batch)
     have = probe.batch * probe.seeds
-    told = f"{seeds * batch} of {have} samples are run: states of {each:,} values each are large"
+    told = (
+        f"{seeds * batch} of {have} samples are run, {batch} of each seed: "
+        f"the states of one are {each:,} values"
+    )
     return replace(
         _picked(probe, rows.ravel(), probe.timesteps),
         batch=batch,

@@ -69,6 +69,8 @@ def _inspect(path: str, options: Options, progress: Progress, in_full: bool) -> 
     wanted = recording.Wanted(arrays=in_full)
     run = execution.run(network, batches, options, progress, wanted)
     run = updates.attach(run, checkpoint)
+    # What it holds beside the weights, to be quick, is as large as they are.
+    del network
 
     progress("measuring", 0.9)
     facts = [measurements.measure(layer, options) for layer in run.layers]

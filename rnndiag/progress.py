@@ -60,16 +60,19 @@ def counter(total: int, *, quiet: bool) -> Iterator[Count]:
         return
     from rich import progress
     from rich.console import Console
+    from rich.table import Column
 
     columns = (
         progress.BarColumn(bar_width=20),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.description}"),
+        # In what room is left: however much there is to say, it must not push the bar aside.
+        progress.TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1)),
     )
-    shown = progress.Progress(*columns, console=Console(stderr=True), transient=True)
-    task = shown.add_task("", total=total, rate="")
+    console = Console(stderr=True)
+    shown = progress.Progress(*columns, console=console, transient=True, expand=True)
+    task = shown.add_task("starting", total=total, rate="")
 
     def count(more: int, said: str) -> None:
         shown.update(task, advance=more, description=said)

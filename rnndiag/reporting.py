@@ -27,6 +27,8 @@ from rnndiag.surroundings import surroundings
 
 NOTHING_ANALYSED = 3
 """Exit status where no recurrent layer could be analysed: that is never "clean"."""
+_BLOCK = 1 << 20
+"""Bytes of an array that are looked through at a time."""
 
 
 def assemble(
@@ -64,7 +66,8 @@ def non_finite(graph: Graph, run: ProbeRun) -> dict[str, int]:
         for names, array in zip(spec.parameters, spec.weights, strict=False):
             if not measured.intersection(names):
                 found[", ".join(names)] += sum(
-                    int(block.size - np.isfinite(block).sum()) for block in mapping.blocks(array)
+                    int(block.size - np.isfinite(block).sum())
+                    for block in mapping.blocks(array, _BLOCK)
                 )
     return {name: count for name, count in found.items() if count}
 

@@ -31,7 +31,7 @@ def test_as_many_samples_as_there_is_room_for_the_states_of(tmp_path: Path) -> N
     assert (done.probe.batch, done.probe.seeds) == (2, 3)
     assert done.layers[0].mask.shape == (6, STEPS)
     (told,) = (note for note in done.probe.notes if "samples are run" in note)
-    assert told == "6 of 12 samples are run: states of 20,000 values each are large"
+    assert told == "6 of 12 samples are run, 2 of each seed: the states of one are 20,000 values"
 
 
 def test_layers_whose_timesteps_do_not_grow_count_as_they_are(tmp_path: Path) -> None:

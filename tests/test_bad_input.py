@@ -369,3 +369,11 @@ def test_the_process_ends_with_the_status(
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
     assert bool(ended.stdout) == (status != 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.pt")
+    result = inspect(tmp_path / "p.pt")
+    assert result.exit_code == 2
+    assert "is a pipe or a device" in result.stderr

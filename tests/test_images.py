@@ -95,7 +95,7 @@ def test_as_many_samples_as_are_affordable(
     np.testing.assert_allclose(
         part.run.layers[1].arrays.h, whole.layers[1].arrays.h[rows], atol=1e-6
     )
-    assert f"6 of 12 samples are run: states of {each:,} values each are large" in (
+    assert f"6 of 12 samples are run, 2 of each seed: the states of one are {each:,} values" in (
         part.report.notes
     )
     monkeypatch.setattr(affording, "_OF_IMAGES", 2 * each)

@@ -18,6 +18,7 @@ from click.testing import Result
 from sweep_crews import at_hand
 
 from rnndiag import sweeping
+from rnndiag.sweeping import _keeping
 
 
 def sweep(*arguments: object) -> Result:
@@ -196,6 +197,7 @@ def test_the_output_is_a_file_and_no_input(runs: Path, tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["gone/*.pt"], "no files there"),
+        (["@gone.lst"], "gone.lst: the list cannot be read: No such file"),
         (["--probe", "gone.npz"], "--probe gone.npz: cannot be read: No such file"),
         (["--baseline", "gone.json"], "gone.json"),
         (["--select", "RNN999"], "RNN999"),
@@ -228,6 +230,34 @@ def test_a_file_that_is_no_sweep_is_left_alone(runs: Path, tmp_path: Path) -> No
 def test_rows_that_cannot_be_written(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     complains(sweep(runs / "1.pt", "-o", tmp_path / "taken" / "out"), "taken")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_disk_that_is_full(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = _keeping._begin
+
+    def full(place: Path, text: str) -> None:
+        begin(place, text)
+        if place.suffix == ".csv":
+            place.unlink()
+            place.symlink_to("/dev/full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_keeping, "_begin", full)
+        result = sweep(runs / "[12].pt", "-o", tmp_path)
+    complains(result, f"{tmp_path}: the rows cannot be written there: No space left", "--resume")
+    (tmp_path / "sweep.csv").unlink()
+    assert "1 known from before" in sweep(runs / "[12].pt", "-o", tmp_path, "--resume").stdout
+    assert len((tmp_path / "sweep.csv").read_text().splitlines()) == len(rows(tmp_path)) + 1 == 3
+
+
+def test_an_archive_is_called_as_the_user_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweep("gone.zip::a.pt", "-o", tmp_path)
+    (row,) = rows(tmp_path)
+    assert row["message"] == "gone.zip: no such archive"
 
 
 def test_processes_of_its_own(runs: Path, tmp_path: Path) -> None:
@@ -274,6 +304,7 @@ def test_what_was_measured_outlives_an_interruption(tmp_path: Path, end: signal.
     _, told = started.communicate(timeout=60)
     assert started.returncode in (130, 128 + end)
     assert b"Traceback" not in told
+    assert (b"--resume" in told) == (end == signal.SIGINT)
     kept = rows(tmp_path)
     assert 3 < len(kept) < 400
     for row in kept:

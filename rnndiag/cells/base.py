@@ -268,7 +268,11 @@ class Cell(nn.Module, ABC):
 
 def as_tensor(array: Array) -> Tensor:
     """A float32 tensor of its own memory; row-major, whatever the file's order is."""
-    return torch.tensor(array, dtype=torch.float32).contiguous()
+    tensor = torch.empty(array.shape, dtype=torch.float32)
+    # Beyond float32's range is infinite, and a measurement tells of it.
+    with np.errstate(over="ignore"):
+        tensor.numpy()[...] = array
+    return tensor
 
 
 def as_array(tensor: Tensor) -> Array:

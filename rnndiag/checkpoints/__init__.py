@@ -66,6 +66,9 @@ def _head(path: Path) -> bytes:
         raise UnreadableCheckpoint(f"{path}: no such file", "check the path")
     if path.is_dir():
         return b""
+    if not path.is_file():
+        told = f"{path}: is a pipe or a device, which cannot be read from place to place"
+        raise UnreadableCheckpoint(told, "write what comes out of it to a file")
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

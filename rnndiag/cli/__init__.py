@@ -81,8 +81,8 @@ class _Commands(click.Group):
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except KeyboardInterrupt:
-            complain("interrupted", "")
+        except KeyboardInterrupt as error:
+            complain("interrupted", str(error))
             ctx.exit(INTERRUPTED)
         except RnndiagError as error:
             if ctx.params["debug"]:

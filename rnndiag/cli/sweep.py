@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from rnndiag.cli import places
 from rnndiag.cli.choosing import Chosen, choose
 from rnndiag.cli.grouping import GroupedCommand, group, together
 from rnndiag.cli.options import CONFIG, CONTEXT, DATA, LAG, POLICY, RUN, output
-from rnndiag.cli.writing import deliver, on_terminal, width
+from rnndiag.cli.writing import complain, deliver, on_terminal, width
 from rnndiag.errors import BadOption
 from rnndiag.registry import names
 
@@ -38,7 +39,7 @@ _WORKERS = together(
         metavar="SECONDS",
         type=click.FloatRange(min=0, min_open=True),
         default=_LIMIT,
-        show_default=str(_LIMIT),
+        show_default=True,
         help="A checkpoint that takes longer is ended: one failed row.",
     ),
 )
@@ -82,7 +83,7 @@ def sweep(
 
     PATTERN is a file, a pattern in quotes (** for any folders), a folder with all below it,
     @LIST (a file with a pattern on each line; - for stdin), or an address that fsspec knows, such
-    as s3://bucket/runs/**.pt (pip install 'rnndiag[remote]').
+    as s3://bucket/runs/**/*.pt (pip install 'rnndiag[remote]').
 
     Each checkpoint is one row of sweep.jsonl and sweep.csv, written when it is done. One that
     cannot be read, takes too long or crashes its process is a failed row. --resume keeps the rows
@@ -105,10 +106,11 @@ def sweep(
     if place is not None:
         places.check([place], places.read(found.files, common, chosen.configuration.source))
     if dask is not None:
-        crew = sweeping.dask(dask, limit)
+        tell: dict[str, Any] = {} if common["quiet"] else {"tell": complain}
+        crew = sweeping.dask(dask, limit, **tell)
     else:
         crew = sweeping.local(min(jobs or sweeping.cores(), len(found.files)), limit)
-    with counter(len(found.files), quiet=common["quiet"]) as count:
+    with _to_be_resumed(), counter(len(found.files), quiet=common["quiet"]) as count:
         done = sweeping.sweep(
             found, _cases(chosen), crew, folder=folder, resume=resume, hear=_telling(count)
         )
@@ -137,12 +139,26 @@ def _cases(chosen: Chosen) -> Callable[[str], Case]:
 
 def _telling(count: Count) -> Callable[[Sequence[Row]], None]:
     """Say at the bar what was found so far."""
+    from rnndiag.records import SEVERITIES
+
     found: Counter[str] = Counter()
 
     def hear(rows: Sequence[Row]) -> None:
         for row in rows:
             found[row.severity or ("failed" if row.status != "ok" else "")] += 1
-        words = ("error", "warning", "note", "failed")
-        count(len(rows), ", ".join(f"{found[word]} {word}" for word in words if found[word]))
+        # A narrow terminal cuts it behind what matters most.
+        parts = [f"{found['failed']} failed"] if found["failed"] else []
+        parts += [f"{found[own]} with {own}s" for own in SEVERITIES if found[own]]
+        count(len(rows), ", ".join(parts))
 
     return hear
+
+
+@contextmanager
+def _to_be_resumed() -> Iterator[None]:
+    """Ctrl-C, with what to do about it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        hint = "the same call with --resume keeps the rows that are there"
+        raise KeyboardInterrupt(hint) from error

@@ -23,7 +23,7 @@ from rnndiag.sweeping._keeping import Keeper, Kept
 __all__ = ["Crew", "cores", "dask", "find", "local", "sweep"]
 
 Hear = Callable[[Sequence[Row]], None]
-"""Is told the rows that were there already, then each one when it has come."""
+"""Is told the rows that were there already, if any, then each one when it has come."""
 
 
 def sweep(
@@ -49,7 +49,8 @@ def sweep(
     left = [task for task in tasks if task.path not in rows]
     for task in left:
         before.pop(task.path, None)
-    hear([*rows.values()])
+    if rows:
+        hear([*rows.values()])
     with crew as workers, _keeper(folder, before) as kept:
         for row in workers.rows(left):
             if kept is not None:

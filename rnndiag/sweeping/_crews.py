@@ -5,10 +5,11 @@ On either each checkpoint is measured in a process that nothing else depends on 
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -32,6 +33,10 @@ _AHEAD = 2
 _AHEAD_OF_A_CLUSTER = 256
 _ANSWER = "10s"
 """How long a scheduler may take to answer."""
+_LATER = "--resume goes on behind the rows that are there"
+
+Tell = Callable[[str, str], None]
+"""Is told what somebody who waits should know, and what to do about it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +77,9 @@ def _row(task: Task, future: Future[Row]) -> Row:
         if type(error).__name__ == "KilledWorker":
             return _lost(task, "crashed", "the workers that had it died, one after the other", 0.0)
         told = f"the workers do not work: {type(error).__name__}: {error}"
-        hint = "they need this version of rnndiag; --resume goes on behind the rows that are there"
+        hint = f"they need this version of rnndiag; {_LATER}"
+        if isinstance(error, CancelledError):
+            told, hint = "the scheduler was lost", _LATER
         raise RnndiagError(told, hint) from error
 
 
@@ -129,7 +136,10 @@ def cores() -> int:
 
 @contextmanager
 def dask(
-    address: str, limit: float | None = None, measure: Measure = _tasks.measure
+    address: str,
+    limit: float | None = None,
+    measure: Measure = _tasks.measure,
+    tell: Tell = lambda what, hint: None,
 ) -> Iterator[Crew]:
     """The workers of the Dask scheduler at `address`, as many files each as it has threads.
 
@@ -137,6 +147,10 @@ def dask(
     Raises `BadOption` where no scheduler answers, or Dask is not installed.
     """
     client = _client(address)
+    if not client.ncores():
+        # No error: some clusters start their workers when there is work.
+        told = f"--dask {address}: the scheduler has no worker; waiting for one"
+        tell(told, f"`dask worker {address}` starts one, where rnndiag is installed")
     executor = client.get_executor(pure=False)
     run = partial(_on_worker, measure, limit)
     try:
@@ -154,6 +168,8 @@ def _client(address: str) -> Client:
     except ImportError as error:
         told = "--dask: Dask's scheduler is not installed"
         raise BadOption(told, "pip install 'rnndiag[dask]'") from error
+    # What goes wrong is one error of ours; Dask would log its own tracebacks beside it.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=_ANSWER)
     except (OSError, ValueError, TimeoutError) as error:

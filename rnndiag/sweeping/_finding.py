@@ -52,7 +52,8 @@ def find(patterns: Sequence[str]) -> Found:
         for file in _expanded(pattern, left_out):
             found.setdefault(_identity(file), file)
     if not found:
-        told = f"{', '.join(patterns)}: no checkpoint is there"
+        named = ["stdin" if own == _STDIN else own for own in patterns]
+        told = f"{', '.join(named)}: no checkpoint is there"
         raise BadOption(told, "; ".join(_notes(left_out)) or "name files, a folder, or a pattern")
     return Found(files=tuple(found.values()), notes=tuple(_notes(left_out)))
 
@@ -84,7 +85,7 @@ def _lines(pattern: str) -> list[str] | None:
             return _meant(file)
     except (OSError, UnicodeDecodeError) as error:
         what = getattr(error, "strerror", None) or "it is no text"
-        hint = "a list has one path, pattern or address on each line"
+        hint = "a list is a text file with one path, pattern or address on each line"
         raise BadOption(f"{path}: the list cannot be read: {what}", hint) from error
 
 

@@ -6,8 +6,8 @@ Whatever ends a sweep, what was measured is kept, and ``--resume`` goes on behin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +24,7 @@ from rnndiag.sweeping._tasks import Task, stamped
 
 ROWS, TABLE = "sweep.jsonl", "sweep.csv"
 _ELSEWHERE = "name another folder: -o DIR"
+_LATER = "once it can, --resume goes on behind the rows that are there"
 
 Kept = dict[str, dict[str, Any]]
 """A row as JSON has it, by the path that it is about."""
@@ -35,7 +36,8 @@ class Keeper:
     def __init__(self, folder: Path, kept: Kept) -> None:
         """Begin both files, with the rows `kept`; raises `BadOption` where that cannot be."""
         self._files = ExitStack()
-        _make(folder)
+        with _writing(folder, _ELSEWHERE):
+            folder.mkdir(parents=True, exist_ok=True)
         self.place = folder / ROWS
         lines = (json.dumps(row, separators=(",", ":")) + "\n" for row in kept.values())
         _begin(self.place, "".join(lines))
@@ -52,23 +54,30 @@ class Keeper:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._files.close()
+        # What found no room before is tried again by `close`.
+        with _writing(self.place.parent, _LATER):
+            self._files.close()
 
     def add(self, row: Row) -> None:
-        """Write one row, so that it is there even if nothing else happens any more."""
+        """Write one row, so that it is there even if nothing else happens any more.
+
+        Raises `BadOption` where there is no room for it.
+        """
         line = row_line(row)
-        self._rows.write(line)
-        self._rows.flush()
-        self._table.write(csv_lines.lines([json.loads(line)], heading=False))
-        self._table.flush()
+        with _writing(self.place.parent, _LATER):
+            self._rows.write(line)
+            self._rows.flush()
+            self._table.write(csv_lines.lines([json.loads(line)], heading=False))
+            self._table.flush()
 
 
-def _make(folder: Path) -> None:
+@contextmanager
+def _writing(folder: Path, hint: str) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        told = f"{folder}: the rows cannot be written there: {error.strerror}"
-        raise BadOption(told, _ELSEWHERE) from error
+        what = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise BadOption(f"{folder}: the rows cannot be written there: {what}", hint) from error
 
 
 def _begin(place: Path, text: str) -> None:

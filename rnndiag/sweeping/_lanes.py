@@ -24,7 +24,8 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 _START = (
-    "import sys; sys.path[:] = {paths!r}; from rnndiag.sweeping import _serving; _serving.serve()"
+    "import sys; sys.path[:] = {paths!r}; from rnndiag.sweeping import _serving; "
+    "_serving.serve({folder!r})"
 )
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """As many processes as cores leave nothing to further threads."""
@@ -52,8 +53,9 @@ class Lane:
     def __init__(self) -> None:
         # What a call that is ended leaves behind goes with the process.
         self._folder = tempfile.TemporaryDirectory(prefix="rnndiag-", ignore_cleanup_errors=True)
+        start = _START.format(paths=sys.path, folder=self._folder.name)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(paths=sys.path)],
+            [sys.executable, "-c", start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import signal
 import threading
 from queue import SimpleQueue
 from typing import IO, Any
 
 
-def serve() -> None:
+def serve(folder: str) -> None:
     """Run one call after another; what one raises ends the process.
+
+    `folder` is for this process's temporary files, and goes with it.
 
     Both ends are rnndiag's own: what is unpickled was pickled by the process that started this.
     """
@@ -19,7 +22,7 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked, answers = _private(0, "rb"), _private(1, "wb")
     calls: SimpleQueue[Any] = SimpleQueue()
-    threading.Thread(target=_listen, args=(asked, calls), daemon=True).start()
+    threading.Thread(target=_listen, args=(asked, calls, folder), daemon=True).start()
     while True:
         function, argument = calls.get()
         pickle.dump(function(argument), answers)
@@ -35,11 +38,13 @@ def _private(descriptor: int, mode: str) -> IO[bytes]:
     return pipe
 
 
-def _listen(asked: IO[bytes], calls: SimpleQueue[Any]) -> None:
+def _listen(asked: IO[bytes], calls: SimpleQueue[Any], folder: str) -> None:
     """Take calls as they come. Where nobody can ask any more, nobody waits for an answer."""
     try:
         while True:
             calls.put(pickle.load(asked))
     finally:
+        # Who made it has ended, and cannot remove it any more.
+        shutil.rmtree(folder, ignore_errors=True)
         # From a thread nothing less ends a process whose main thread is busy.
         os._exit(1)

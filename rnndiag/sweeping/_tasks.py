@@ -162,7 +162,10 @@ def _named(place: str, path: str) -> Iterator[None]:
     try:
         yield
     except RnndiagError as error:
-        texts = (text.replace(place, path) for text in (error.message, error.hint))
+        # What cannot be found in an archive, or the archive itself.
+        archive, own = (name.partition("::")[0] for name in (place, path))
+        told = (text.replace(place, path) for text in (error.message, error.hint))
+        texts = (text.replace(archive, own) for text in told)
         raise type(error)(*texts) from error
 
 

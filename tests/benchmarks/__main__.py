@@ -20,15 +20,19 @@ from tests.benchmarks.contest import Pace
 from tests.benchmarks.figures import Effort, Figure, left_out
 
 ROWS = f"{__package__}.rows"
+ABOUT = """How fast, how large, side by side. Nothing here passes or fails: a target that is not
+reached is told with its figure."""
 QUICK = Effort(quick=True, pace=Pace(rounds=3, least=2, seconds=2.0))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the rows that are asked for, and show each as soon as it is there."""
     rows = registry.modules(ROWS)
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=ABOUT)
+    parser.epilog = tables.KEY
     parser.add_argument("--quick", action="store_true", help="a minute's worth of all rows")
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=rows, help=", ".join(rows))
+    of = f"these rows alone, of {', '.join(rows)}"
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=rows, help=of)
     parser.add_argument("--write", action="store_true", help=f"keep it in {tables.RESULTS.name}")
     threads = "of the peers; one is steadier where the machine is busy. [default: torch's own]"
     parser.add_argument("--threads", type=int, metavar="N", help=threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -12,11 +13,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 IMPORT_TORCH = ("-c", "import torch")
 _PEAK = Path(__file__).with_name("peak.py")
+_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+"""Modules are compiled by the first run, as those of an installed package are."""
 
 
 def run(*arguments: str) -> None:
     """Run Python from the repository; what it prints is nobody's, unless it fails."""
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, *arguments]
+    subprocess.run(command, cwd=ROOT, env=_ENVIRONMENT, check=True, capture_output=True)
 
 
 def rnndiag(*arguments: str) -> tuple[str, ...]:
@@ -37,6 +41,8 @@ def peak_memory(arguments: Sequence[str]) -> int:
     that a small one stands between.
     """
     command = [sys.executable, "-S", str(_PEAK), sys.executable, *arguments]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=_ENVIRONMENT, check=True, capture_output=True, text=True
+    )
     found: int = json.loads(done.stdout)
     return found

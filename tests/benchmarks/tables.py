@@ -11,15 +11,19 @@ from tests.benchmarks.figures import Figure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADS = ("measured", "over", "figure", "quickest runs", "rounds", "target", "reached", "of")
-_PREFACE = """# Benchmarks
-
-`make bench` writes this page; `python -m tests.benchmarks --only NAME --write` writes a part of it
-anew. Contestants take turns (A B C A B C …) after a round that does not count. A figure is a ratio
+KEY = """\
+Contestants take turns (A B C A B C …) after a round that does not count. A figure is a ratio
 of medians unless it has a unit of its own. Beside it stands the ratio of the quickest runs, which
 is what is left of it where other work keeps the machine busy, and the least and the greatest ratio
 of two runs of one round. A target is what a figure has to be at most; a ratio reaches it where that
 of the medians does and that of the quickest runs.
 """
+_PREFACE = f"""# Benchmarks
+
+`make bench` writes this page; `python -m tests.benchmarks --only NAME --write` writes a part of it
+anew.
+
+{KEY}"""
 
 
 def cells(figure: Figure) -> tuple[str, ...]:

@@ -134,6 +134,20 @@ def test_crashes_and_hangs_there_are_rows_as_here(cluster: Cluster, tmp_path: Pa
     assert status == {f"ok-{k}": "ok" for k in range(20)}
 
 
+def test_a_cluster_without_a_worker_is_told(tmp_path: Path) -> None:
+    alone = Cluster(tmp_path)
+    alone.start("scheduler", "--port", "0")
+    told: list[tuple[str, str]] = []
+    try:
+        with dask(alone.address, tell=lambda what, hint: told.append((what, hint))):
+            pass
+    finally:
+        alone.end()
+    ((what, hint),) = told
+    assert "the scheduler has no worker" in what
+    assert f"dask worker {alone.address}" in hint
+
+
 def test_no_scheduler_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnndiag.sweeping._crews._ANSWER", "0.5s")
     result = run("sweep", network(tmp_path / "1.pt"), "--dask", "127.0.0.1:1", "-o", tmp_path / "o")

@@ -115,6 +115,13 @@ def test_of_many_the_first_are_shown_and_the_others_counted(name: str) -> None:
     assert "x999.pt" in render(name, made, verbose=True)
 
 
+@pytest.mark.parametrize("name", ["table", "markdown"])
+def test_what_took_too_long_says_what_to_try(name: str) -> None:
+    late = lost("slow.pt", "timeout", "took more than 5 s", hint="allow more: --limit SECONDS")
+    assert "slow.pt" in render(name, sweep(late))
+    assert "timeout: took more than 5 s; allow more: --limit SECONDS" in render(name, sweep(late))
+
+
 @pytest.mark.parametrize("name", ["table", "markdown", "csv", "json"])
 def test_every_format_has_what_failed(name: str) -> None:
     assert "SIGSEGV" in render(name, EVERY)

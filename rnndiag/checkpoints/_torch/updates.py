@@ -11,8 +11,8 @@ from torch import Tensor
 
 from rnndiag.checkpoints._torch.matching import Matched
 from rnndiag.checkpoints._torch.optimizers import Slot
-from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Sizes, update_of
 from rnndiag.checkpoints._torch.tensors import aligned
+from rnndiag.checkpoints._updates import AdamStep, LazyUpdates, Sizes, update_of
 from rnndiag.records import Array, ParameterUpdate
 from rnndiag.squares import rms
 

@@ -130,8 +130,9 @@ def _name(code: str) -> str:
 
 def told(row: Row) -> str:
     """Why a checkpoint could not be diagnosed, or had nothing to analyse."""
-    how = "" if row.status in ("ok", "failed") else f"{row.status}: "
-    return f"{how}{row.message}"
+    if row.status in ("ok", "failed"):
+        return row.message
+    return "; ".join(filter(None, (f"{row.status}: {row.message}", row.hint)))
 
 
 def more(sweep: Sweep, rows: Sequence[Row], shown: int) -> str:

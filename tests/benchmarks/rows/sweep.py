@@ -55,7 +55,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
     yield Figure(what=what, against=against, value=ratio, target=targets[0], note=note)
     each = 1000 * seconds / count
     yield Figure(
-        what=what, against="checkpoints", value=each, unit="ms", target=targets[1], note=note
+        what=what, against="each checkpoint", value=each, unit="ms", target=targets[1], note=note
     )
 
 
