@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from rnndiag.backpropagation import Arrival
 from rnndiag.cells.base import State
-from rnndiag.recurrence import Arrival, Trajectory
+from rnndiag.recurrence import Trajectory
 
 
 class AtSteps:

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from rnndiag.backpropagation import Arrival, backpropagate
 from rnndiag.cells.base import Cell, State
 from rnndiag.following import Tangent
 from rnndiag.observing import Observer
-from rnndiag.recurrence import Arrival, Block, Passage, Trajectory, backpropagate, unroll
+from rnndiag.recurrence import Block, Passage, Trajectory, unroll
 
 
 class Ear(Protocol):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from trajectories import total_gradients
 
 from rnndiag import recurrence
 from rnndiag.activations import activation
@@ -20,7 +21,7 @@ from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.following import pulse_gradients, tangent_growth
 from rnndiag.observing import observe
 from rnndiag.records import Writer
-from rnndiag.recurrence import Trajectory, total_gradients, unroll
+from rnndiag.recurrence import Trajectory, unroll
 
 _KERAS = Writer(framework="keras")
 _KINDS = ("simple_rnn", "gru", "gru_before", "lstm", "projected")

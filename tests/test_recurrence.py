@@ -10,12 +10,12 @@ import pytest
 import torch
 from equations import PLAIN, Case
 from torch import Tensor, nn
-from trajectories import after, before, whole
+from trajectories import after, before, total_gradients, whole
 
 from rnndiag.arriving import Losses
 from rnndiag.cells.base import Cell, State
 from rnndiag.journal import Journal
-from rnndiag.recurrence import total_gradients, unroll
+from rnndiag.recurrence import unroll
 
 STEPS, BATCH, INPUTS = 7, 4, 3
 SOFTMAX = Case(kind="LSTM", phi="softmax")

@@ -11,7 +11,7 @@ from equations import ALL, INPUTS, KERAS_3, PLAIN, Case, Example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from trajectories import after
+from trajectories import after, total_gradients
 
 from rnndiag.arriving import Losses
 from rnndiag.cells.simple_rnn import SimpleRNN
@@ -19,7 +19,7 @@ from rnndiag.following import pulse_gradients
 from rnndiag.layers.base import Recorder, Signal
 from rnndiag.layers.recurrent import Recurrent
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Trajectory, total_gradients, unroll
+from rnndiag.recurrence import Trajectory, unroll
 
 SETTINGS = settings(max_examples=30, deadline=None)
 CASES = st.sampled_from(PLAIN)

@@ -10,14 +10,14 @@ import pytest
 import torch
 from equations import KERAS_3, PLAIN, Case
 from torch import Tensor
-from trajectories import after
+from trajectories import after, total_gradients
 
 from rnndiag.cells.base import Cell, State
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.following import pulse_gradients, tangent_growth
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Trajectory, total_gradients, unroll
+from rnndiag.recurrence import Trajectory, unroll
 
 STEPS, BATCH, PULSES, INPUTS = 7, 4, 3, 3
 HOLES = torch.tensor(

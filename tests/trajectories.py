@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from rnndiag.backpropagation import backpropagate
 from rnndiag.cells.base import Cell, State, Steps
 from rnndiag.recurrence import Trajectory, join
 
@@ -34,3 +37,24 @@ def steps(cell: Cell, z: Tensor, before: State) -> Steps:
     """Steps that need not follow one another."""
     r = cell.products(z, before)
     return Steps(z=z, r=r, gates=cell.activate(z, r), before=before)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotalGradients:
+    """What arrives at every step of a run, (T, B, H) each; see `Arrival`."""
+
+    states: State
+    direct: Tensor
+    dz: Tensor
+    initial: State
+
+
+def total_gradients(run: Trajectory, dh: Tensor, last: State) -> TotalGradients:
+    """Everything that `backpropagate` finds, in one piece."""
+    arrivals = list(backpropagate(run, dh, last))[::-1]
+    return TotalGradients(
+        states=join(own.states for own in arrivals),
+        direct=torch.cat([own.direct for own in arrivals]),
+        dz=torch.cat([own.dz for own in arrivals]),
+        initial=arrivals[0].before,
+    )
