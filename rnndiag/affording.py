@@ -19,7 +19,7 @@ from rnndiag.records import Array, Graph, Probe
 _OF_IMAGES = 1 << 22
 """Values of all states together; with what comes of them (280 bytes each) a gigabyte."""
 _OF_SEQUENCES = 1 << 25
-"""The same of made-up sequences (20 bytes each); they can be as many as are wanted."""
+"""The same of made-up sequences (20 bytes each), of which there can be any number."""
 _LEAST = 32
 """Values of a step, below which no number of samples is asked about."""
 _TRIED = 256

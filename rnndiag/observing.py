@@ -1,6 +1,6 @@
 """Sum up what a cell's units and gates do, block by block as it runs.
 
-Sums over a block are float32's, as the values are; those over blocks are float64's.
+A few dozen values are added up in float32, as they are; what comes of that in float64.
 """
 
 from __future__ import annotations

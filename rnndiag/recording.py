@@ -24,7 +24,7 @@ class Wanted:
     """What is made of a run beside what costs little."""
 
     tangents: bool = True
-    """How a small difference of the states grows: a second pass over all steps."""
+    """How a small difference of the states grows: one more product a timestep."""
     arrays: bool = False
     """Every state, gate and gradient."""
 

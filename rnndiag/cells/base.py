@@ -126,7 +126,7 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def products(self, z: Tensor, state: State) -> Tensor:
-        """R (…, G·H): what the recurrent kernel makes of the state, and all that is costly."""
+        """What the recurrent kernel makes of the state, r (…, G·H): all that is costly."""
 
     @abstractmethod
     def activate(self, z: Tensor, r: Tensor) -> tuple[Tensor, ...]:
