@@ -14,7 +14,7 @@ from rnndiag.cli import places
 from rnndiag.cli.choosing import Chosen, choose
 from rnndiag.cli.grouping import GroupedCommand, group, together
 from rnndiag.cli.options import CONFIG, CONTEXT, DATA, LAG, POLICY, RUN, output
-from rnndiag.cli.writing import complain, deliver, on_terminal, width
+from rnndiag.cli.writing import complain, write
 from rnndiag.errors import BadOption
 from rnndiag.registry import names
 
@@ -94,7 +94,7 @@ def sweep(
     Exit status: 0 nothing at or above --fail-on, 1 findings, 2 a file (a failed row), an option or
     rnndiag is at fault, 3 no recurrent layer could be analysed; of all rows the highest.
     """
-    from rnndiag import registry, sweeping
+    from rnndiag import sweeping
     from rnndiag.progress import counter
 
     if dask is not None and jobs is not None:
@@ -114,9 +114,7 @@ def sweep(
         done = sweeping.sweep(
             found, _cases(chosen), crew, folder=folder, resume=resume, hear=_telling(count)
         )
-    render = registry.module("rnndiag.outputs.sweeps", common["format_"]).render
-    color = on_terminal() and place is None
-    deliver(render(done, width=width(), color=color, verbose=common["verbose"]), place)
+    write(done, common["format_"], place, verbose=common["verbose"], kind="sweeps")
     click.get_current_context().exit(done.exit_code)
 
 

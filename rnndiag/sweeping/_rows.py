@@ -14,7 +14,6 @@ from rnndiag.records import (
     Report,
     Row,
     RowStatus,
-    Skipped,
     Stamp,
 )
 
@@ -73,8 +72,8 @@ def _largest(name: str, layers: Iterable[LayerReport]) -> float | None:
 
 def _shortest(layers: Iterable[LayerReport]) -> dict[str, Any]:
     """Where the gradient reaches the fewest steps back, and how many."""
-    measured = ((layer, layer.measurements.get("gradient_span")) for layer in layers)
-    spans = [(layer, fact) for layer, fact in measured if not isinstance(fact, Skipped | None)]
+    measured = ((layer, layer.fact("gradient_span")) for layer in layers)
+    spans = [(layer, fact) for layer, fact in measured if fact is not None]
     if not spans:
         return {}
     # Of two that are equal, the one that is no more than a lower bound is not the shorter one.
