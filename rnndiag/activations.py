@@ -59,7 +59,7 @@ def _keras2_hard_sigmoid(x: Tensor) -> Tensor:
     return torch.clamp(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def _tanh(x: Tensor) -> Tensor:
+def tanh(x: Tensor) -> Tensor:
     """Torch's own, but where numpy's gives the same numbers in a tenth of the time."""
     if x.requires_grad or x.device.type != "cpu" or x.dtype != torch.float32:
         return torch.tanh(x)
@@ -69,17 +69,22 @@ def _tanh(x: Tensor) -> Tensor:
         return torch.tanh(x)
 
 
+def _tanh_slope(x: Tensor) -> Tensor:
+    """1 - tanh² x = 4 s (1 - s) with s = σ(-2 |x|), which keeps its digits where tanh is near 1."""
+    s = x.abs().mul_(-2).sigmoid_()
+    return torch.addcmul(s, s, s, value=-1).mul_(4)
+
+
 _BOUNDED: dict[str, Function] = {
-    "tanh": _tanh,
+    "tanh": tanh,
     "sigmoid": torch.sigmoid,
     "softsign": functional.softsign,
     "hard_sigmoid": lambda x: functional.relu6(x + 3) / 6,
     "hard_tanh": functional.hardtanh,
 }
 _DERIVATIVES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    # 1 - tanh² = (1 + |tanh x|) (1 - tanh |x|), and 1 - tanh |x| = 2 σ(-2 |x|).
-    "tanh": lambda x, y: (1 + y.abs()) * torch.sigmoid(-2 * x.abs()).mul_(2),
-    "sigmoid": lambda x, y: y * torch.sigmoid(-x),
+    "tanh": lambda x, y: _tanh_slope(x),
+    "sigmoid": lambda x, y: x.neg().sigmoid_().mul_(y),
 }
 _RECTIFIED: dict[str, Function] = {
     "relu": functional.relu,

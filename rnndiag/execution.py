@@ -5,6 +5,7 @@ This is the last step that knows torch: what leaves it is numbers.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -49,7 +50,10 @@ def _step_by_step() -> Iterator[None]:
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
     try:
-        yield
+        with warnings.catch_warnings():
+            # cuDNN would have the weights in one piece of memory, as a module has that trains.
+            warnings.filterwarnings("ignore", "RNN module weights are not part of single")
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.backends.cudnn.allow_tf32 = rounding

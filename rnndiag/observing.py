@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -17,10 +18,12 @@ from rnndiag.records import Activity, Budget, GateStatistics, UnitStatistics
 from rnndiag.records.activity import EXTREME, HIGH, LOW
 from rnndiag.recurrence import Block, Trajectory
 
-_FEW = 64
-"""Rows that a product may add up."""
 _CANDIDATE = "candidate"
 """The gate that is activated like the state, from -1 to 1."""
+
+
+_PARTS = tuple(field.name for field in fields(Budget))
+"""Of a pre-activation."""
 
 
 def observe(run: Trajectory) -> Activity:
@@ -37,10 +40,11 @@ class Observer:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._pairs = 0
+        self._wrong = 0
         self._sums: dict[str, Tensor] = {}
-        self._rows = 0
-        self._mean_state = _wide(cell.kernel.new_zeros(cell.hidden_size))
-        self._scatter = torch.zeros_like(self._mean_state.outer(self._mean_state))
+        self._moments = _Moments(cell.kernel.new_zeros(cell.hidden_size))
+        low = [-HIGH if name == _CANDIDATE else LOW for name in cell.gates]
+        self._low = cell.kernel.new_tensor(low).repeat_interleave(cell.units)
 
     @torch.no_grad()
     def see(self, block: Block) -> None:
@@ -55,90 +59,108 @@ class Observer:
 
     def _see_states(self, block: Block, real: Tensor | None) -> None:
         h, *others = (_rows(part, real) for part in block.after)
-        self._add("wrong", sum(map(_non_finite, (h, *others))))
+        self._wrong += sum(map(_non_finite, (h, *others)))
         h = self._by_unit(h)
-        self._merge(h)
+        self._moments.add(h)
         size = h.abs()
         self._add("abs", _sum(size))
         self._add("off", _count(torch.eq, h, 0.0))
         self._add("extreme", _count(torch.gt, size, EXTREME))
 
-    def _merge(self, h: Tensor) -> None:
-        """Mean and scatter with those of `h` (N, H), which rests elsewhere (Chan et al. 1983).
-
-        Deviations from a block's own mean keep the digits that squares would lose.
-        """
-        center = (_sum(h) / len(h)).to(h.dtype)
-        deviation = h - center
-        off = _sum(deviation) / len(h)
-        scatter = _wide(_second_moments(deviation)) - len(h) * off.outer(off)
-        step = _wide(center) + off - self._mean_state
-        total = self._rows + len(h)
-        self._scatter += scatter + step.outer(step) * (self._rows * len(h) / total)
-        self._mean_state += step * (len(h) / total)
-        self._rows = total
-
     def _see_gates(self, block: Block, real: Tensor | None) -> None:
-        for name, gate in zip(self._cell.gates, block.steps.gates, strict=True):
-            values = self._by_unit(_rows(gate, real))
-            self._add(f"{name} mean", _sum(values))
-            self._add(f"{name} low", _count(torch.lt, values, -HIGH if name == _CANDIDATE else LOW))
-            self._add(f"{name} high", _count(torch.gt, values, HIGH))
+        values = torch.cat([self._by_unit(_rows(gate, real)) for gate in block.steps.gates], -1)
+        self._add("gates", _sum(values))
+        self._add("low", _count(torch.lt, values, self._low))
+        self._add("high", _count(torch.gt, values, HIGH))
 
     def _see_parts(self, block: Block, real: Tensor | None, pairs: int) -> None:
-        for gate, parts in zip(self._cell.gates, self._cell.parts(block.steps), strict=True):
-            for name in ("kernel", "recurrent", "bias"):
-                part = getattr(parts, name)
-                alike = part.dim() == 1
-                squares = _sum_of_squares(part.unsqueeze(0) if alike else _rows(part, real))
-                self._add(f"{gate} {name}", pairs * squares if alike else squares)
+        parts = self._cell.parts(block.steps)
+        for name in _PARTS:
+            part = getattr(parts, name)
+            # A bias that is the same at all steps stands for each of them.
+            rows, count = (part.unsqueeze(0), pairs) if part.dim() == 1 else (_rows(part, real), 1)
+            squares = _sum_of_squares(rows).view(len(self._cell.gates), -1)
+            self._add(name, count * squares.sum(1))
 
     def _by_unit(self, rows: Tensor) -> Tensor:
         """A row for each position, too: of a convolution, a unit is a filter."""
         return rows.reshape(-1, rows.shape[1] // self._cell.positions)
 
-    def _add(self, name: str, value: Tensor | int) -> None:
-        added = _wide(torch.as_tensor(value))
+    def _add(self, name: str, value: Tensor) -> None:
+        added = _wide(value)
         self._sums[name] = self._sums[name] + added if name in self._sums else added
 
     def activity(self) -> Activity:
         """All that was seen; zeros where nothing was."""
+        gates, units = self._cell.gates, self._cell.units
+        columns = [self._mean(name, len(gates) * units) for name in ("gates", "low", "high")]
+        by_gate = zip(*(as_array(part.view(-1, units)) for part in columns), strict=True)
+        squares = [(self._mean(name, len(gates)) / units).tolist() for name in _PARTS]
         return Activity(
             units=self._units(),
-            gates={name: self._gate(name) for name in self._cell.gates},
-            preactivations={name: self._budget(name) for name in self._cell.gates},
+            gates={
+                name: GateStatistics(mean=mean, low_share=low, high_share=high)
+                for name, (mean, low, high) in zip(gates, by_gate, strict=True)
+            },
+            preactivations={
+                name: Budget(**dict(zip(_PARTS, own, strict=True)))
+                for name, own in zip(gates, zip(*squares, strict=True), strict=True)
+            },
         )
 
     def _units(self) -> UnitStatistics:
+        mean, covariance = self._moments.found()
         return UnitStatistics(
             steps=self._pairs,
-            mean=as_array(self._mean_state),
-            covariance=as_array(self._scatter / max(1, self._rows)),
+            mean=as_array(mean),
+            covariance=as_array(covariance),
             mean_abs=as_array(self._mean("abs", self._cell.hidden_size)),
             off_share=as_array(self._mean("off", self._cell.hidden_size)),
             extreme_share=as_array(self._mean("extreme", self._cell.hidden_size)),
-            non_finite=int(self._sums.get("wrong", torch.zeros(()))),
+            non_finite=self._wrong,
         )
 
-    def _gate(self, name: str) -> GateStatistics:
-        mean, low, high = (
-            as_array(self._mean(f"{name} {which}", self._cell.units))
-            for which in ("mean", "low", "high")
-        )
-        return GateStatistics(mean=mean, low_share=low, high_share=high)
-
-    def _budget(self, gate: str) -> Budget:
-        kernel, recurrent, bias = (
-            float(self._mean(f"{gate} {name}")) / self._cell.units
-            for name in ("kernel", "recurrent", "bias")
-        )
-        return Budget(kernel=kernel, recurrent=recurrent, bias=bias)
-
-    def _mean(self, name: str, *shape: int) -> Tensor:
+    def _mean(self, name: str, size: int) -> Tensor:
         """Of what was added up under `name`, over pairs and positions."""
-        zeros = torch.zeros(shape, dtype=torch.float64)
+        zeros = torch.zeros(size, dtype=torch.float64)
         count = max(1, self._pairs * self._cell.positions)
         return self._sums.get(name, zeros) / count
+
+
+class _Moments:
+    """Mean and covariance of rows that come block by block (Chan et al. 1983).
+
+    Deviations from each block's own mean keep the digits that squares would lose.
+    """
+
+    def __init__(self, row: Tensor) -> None:
+        """`row` is like those that will come."""
+        self._scatter = torch.zeros_like(_wide(row.outer(row)))
+        self._counts: list[int] = []
+        self._means: list[Tensor] = []
+        self._rests: list[Tensor] = []
+        """What is left of a block's mean once it is rounded to the rows' own digits."""
+
+    def add(self, rows: Tensor) -> None:
+        """Some more of them, (N, width)."""
+        center = (_sum(rows) / len(rows)).to(rows.dtype)
+        deviation = rows - center
+        rest = _sum(deviation) / len(rows)
+        self._scatter += _second_moments(deviation).to(rest.device)
+        self._counts.append(len(rows))
+        self._means.append(_wide(center) + rest)
+        self._rests.append(rest)
+
+    def found(self) -> tuple[Tensor, Tensor]:
+        """(width,) and (width, width), float64; zeros of no rows."""
+        if not self._counts:
+            return torch.zeros_like(self._scatter[0]), self._scatter
+        means, rests = torch.stack(self._means), torch.stack(self._rests)
+        counts = torch.tensor(self._counts).to(means)
+        total = counts.sum()
+        mean = counts @ means / total
+        between, within = (part * counts.sqrt().unsqueeze(1) for part in (means - mean, rests))
+        return mean, (self._scatter + between.T @ between - within.T @ within) / total
 
 
 def _rows(values: Tensor, real: Tensor | None) -> Tensor:
@@ -154,34 +176,34 @@ def _wide(values: Tensor) -> Tensor:
 
 def _sum(rows: Tensor) -> Tensor:
     """Σ over the rows; float64, right to float32's last digits."""
-    # A product adds one row after the other: of thousands alike, each sum is rounded one way.
-    whole = len(rows) // _FEW * _FEW
-    few = rows.new_ones(_FEW) @ rows[:whole].reshape(_FEW, -1)
-    found = _wide(few.view(-1, rows.shape[1])).sum(0) + _wide(rows[whole:]).sum(0)
+    found = _wide(rows.sum(0))
     # Few enough may still be beyond float32's range.
-    return found if bool(torch.isfinite(found).all()) else _wide(rows).sum(0)
+    return found if _is_finite(found) else _wide(rows).sum(0)
 
 
-def _count(compare: Callable[..., Tensor], rows: Tensor, cut: float) -> Tensor:
+def _count(compare: Callable[..., Tensor], rows: Tensor, cut: float | Tensor) -> Tensor:
     """In how many of the rows each column compares with `cut` like that."""
     # Numbers for an answer are several times faster than truth values, which have to be cast.
-    return rows.new_ones(len(rows)) @ compare(rows, cut, out=torch.empty_like(rows))
+    return compare(rows, cut, out=torch.empty_like(rows)).sum(0)
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether all are and their sum is."""
+    return math.isfinite(values.sum())
 
 
 def _non_finite(rows: Tensor) -> int:
     """How many values are NaN or infinite."""
-    if bool(torch.isfinite(rows.sum())):
-        return 0
-    return int((~torch.isfinite(rows)).sum())
+    return 0 if _is_finite(rows) else int((~torch.isfinite(rows)).sum())
 
 
 def _second_moments(rows: Tensor) -> Tensor:
     """Σ v vᵀ over the rows v, right as well where the squares leave float32's range."""
     found = gram(rows)
-    return found if bool(torch.isfinite(found).all()) else gram(_wide(rows))
+    return found if _is_finite(found) else gram(_wide(rows))
 
 
 def _sum_of_squares(rows: Tensor) -> Tensor:
-    """Of all values, right as well where the squares leave float32's range."""
-    found = _sum(rows.square()).sum()
-    return found if bool(torch.isfinite(found)) else _wide(rows).square().sum()
+    """Σ v² of each column, right as well where the squares leave float32's range."""
+    found = _wide(rows.square().sum(0))
+    return found if _is_finite(found) else _wide(rows).square().sum(0)

@@ -31,9 +31,9 @@ def _has_onednn(values: Tensor) -> bool:
     return plain and torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def _multiplied(x: Tensor, weight: Tensor) -> Tensor:
-    """What x @ weight.T is, by oneDNN."""
-    found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+def _multiplied(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """What x @ weight.T + bias is, by oneDNN."""
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return found
 
 
@@ -43,16 +43,19 @@ def _is_followed(x: Tensor) -> bool:
 
 
 class Product:
-    """x ↦ x @ matrix, over the last axis of x; the matrix is not to change."""
+    """x ↦ x @ matrix + bias, over the last axis of x; the matrix is not to change."""
 
-    def __init__(self, matrix: Tensor) -> None:
+    def __init__(self, matrix: Tensor, *, often: bool = True) -> None:
+        """Without memory for an arranged copy where it is not called `often`."""
         self.matrix = matrix
+        self._often = often
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         small = 2 * x.numel() * self.matrix.shape[1] < _WORTH
         if small or not self._can_arrange or _is_followed(x):
-            return x @ self.matrix
-        return _multiplied(x, self._arranged)
+            product = x @ self.matrix
+            return product if bias is None else product + bias
+        return _multiplied(x, self._arranged, bias)
 
     @cached_property
     def _can_arrange(self) -> bool:
@@ -60,9 +63,9 @@ class Product:
 
     @cached_property
     def _arranged(self) -> Tensor:
-        weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(self.matrix.T.contiguous())
-        return weight
+        weight = self.matrix.T.contiguous()
+        return torch.ops.mkldnn._reorder_linear_weight(weight) if self._often else weight
 
     def __deepcopy__(self, memo: Any) -> Product:
         """Of the matrix; what oneDNN has arranged cannot be copied."""
-        return Product(deepcopy(self.matrix, memo))
+        return Product(deepcopy(self.matrix, memo), often=self._often)

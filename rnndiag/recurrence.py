@@ -160,8 +160,32 @@ def unroll(
 
 def _run_block(cell: Cell, x: Tensor, state: State, mask: Tensor | None, start: int) -> Block:
     steps = slice(start, start + _steps_of(cell, x))
-    z = cell.project(x[steps])
     real = None if mask is None else mask[steps]
+    z, skips = cell.project(x[steps]), real is not None and not bool(real.all())
+    h = None if skips else cell.hidden_states(x[steps], state)
+    if h is None:
+        done, after = _one_by_one(cell, z, state, real)
+    else:
+        done, after = _at_once(cell, z, h, state)
+    return Block(cell=cell, start=start, steps=done, after=after, mask=real)
+
+
+def _at_once(cell: Cell, z: Tensor, h: Tensor, state: State) -> tuple[Steps, State]:
+    """All that the steps compute, by the hidden states `h` (n, B, H) that each leaves.
+
+    These are used for what comes before a step, and computed anew for what comes after: an
+    equation that does not fit the kernel shows in the network's outputs.
+    """
+    before_h = _before(h, state[0])
+    r = cell.products(z, (before_h,))
+    gates = cell.activate(z, r)
+    after = cell.follow(gates, before_h, state)
+    before = (before_h, *map(_before, after[1:], state[1:]))
+    return Steps(z=z, r=r, gates=gates, before=before), after
+
+
+def _one_by_one(cell: Cell, z: Tensor, state: State, real: Tensor | None) -> tuple[Steps, State]:
+    """The steps themselves."""
     states, products, activated = [state], [], []
     for t, z_t in enumerate(z.unbind()):
         r = cell.products(z_t, state)
@@ -171,14 +195,13 @@ def _run_block(cell: Cell, x: Tensor, state: State, mask: Tensor | None, start: 
         activated.append(gates)
         states.append(state)
     stacked = stack(states)
-    before = tuple(part[:-1] for part in stacked)
-    return Block(
-        cell=cell,
-        start=start,
-        steps=Steps(z=z, r=torch.stack(products), gates=stack(activated), before=before),
-        after=tuple(part[1:] for part in stacked),
-        mask=real,
-    )
+    before, after = tuple(part[:-1] for part in stacked), tuple(part[1:] for part in stacked)
+    return Steps(z=z, r=torch.stack(products), gates=stack(activated), before=before), after
+
+
+def _before(after: Tensor, first: Tensor) -> Tensor:
+    """What each step started from, by what each left (n, B, H)."""
+    return torch.cat((first.unsqueeze(0), after[:-1]))
 
 
 def _steps_of(cell: Cell, x: Tensor) -> int:

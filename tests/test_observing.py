@@ -97,14 +97,16 @@ def definition(cell: Cell, done: Steps, states: State, mask: Tensor | None) -> A
 
 
 def budgets(cell: Cell, done: Steps, real: np.ndarray) -> dict[str, Budget]:
-    found = {}
-    for gate, values, parts in zip(cell.gates, done.gates, cell.parts(done), strict=True):
-        squares = {}
-        for name in ("kernel", "recurrent", "bias"):
-            part = np.broadcast_to(as_array(getattr(parts, name)), values.shape)[real]
-            squares[name] = float(np.square(part.astype(np.float64)).sum() / max(1, part.size))
-        found[gate] = Budget(**squares)
-    return found
+    parts, count = cell.parts(done), len(cell.gates)
+    means = {}
+    for name in ("kernel", "recurrent", "bias"):
+        part = np.broadcast_to(as_array(getattr(parts, name)), done.z.shape)[real]
+        by_gate = np.split(np.square(part.astype(np.float64)), count, -1)
+        means[name] = [float(own.sum() / max(1, own.size)) for own in by_gate]
+    return {
+        gate: Budget(**{name: mean[place] for name, mean in means.items()})
+        for place, gate in enumerate(cell.gates)
+    }
 
 
 def agree(found: Activity, want: Activity, **limits: float) -> None:

@@ -9,7 +9,7 @@ of tensors, h first. What takes z and r takes one timestep (B, …) or many (T, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -44,7 +44,7 @@ class Steps:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """A gate's pre-activation as the sum of three parts; they broadcast to (n, B, H)."""
+    """The gates' pre-activations as sums of three parts; they broadcast to (n, B, G·H)."""
 
     kernel: Tensor
     recurrent: Tensor
@@ -64,10 +64,14 @@ class Linearisation(ABC):
 
     @property
     def bytes(self) -> int:
-        """Of its own arrays."""
-        held = [part if isinstance(part, tuple) else (part,) for part in vars(self).values()]
-        own = [part for parts in held for part in parts if isinstance(part, Tensor)]
-        return sum(part.numel() * part.element_size() for part in own)
+        """Of its own arrays: tensors, or tuples of as many as there are steps."""
+        return sum(map(_bytes, vars(self).values()))
+
+
+def _bytes(part: object) -> int:
+    if isinstance(part, tuple) and part:
+        return len(part) * _bytes(part[0])
+    return int(part.nbytes) if isinstance(part, Tensor) else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +144,28 @@ class Cell(nn.Module, ABC):
         """The cell's equations: the next state."""
         return self.advance(self.activate(z, self.products(z, state)), state)
 
-    @abstractmethod
-    def parts(self, steps: Steps) -> Iterator[Parts]:
-        """Each gate's pre-activation by origin, in the order of ``gates``."""
+    def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
+        """(n, B, H) what h is after each step of `x`, by a kernel that runs them in one call.
+
+        None where there is no such kernel; then the steps go one by one.
+        """
+        return None
+
+    def follow(self, gates: tuple[Tensor, ...], before: Tensor, first: State) -> State:
+        """What steps in a row leave, (n, B, H) each: `advance` for all of them together.
+
+        Known are the activated gates, the h `before` each step, and the whole of the `first` state.
+        """
+        return self.advance(gates, (before,))
+
+    @property
+    def offset(self) -> Tensor:
+        """What `project` adds to each element of the pre-activations."""
+        return self.bias
+
+    def parts(self, steps: Steps) -> Parts:
+        """The gates' pre-activations by origin."""
+        return Parts(kernel=steps.z - self.offset, recurrent=steps.r, bias=self.offset)
 
     @property
     def activation(self) -> Activation:
@@ -209,7 +232,7 @@ class Cell(nn.Module, ABC):
 
     def project(self, x: Tensor) -> Tensor:
         """The input's share of all pre-activations, biases included."""
-        return self.inwards(x) + self.bias
+        return self.inwards(x, self.offset)
 
     def unproject(self, x: Tensor, dz: Tensor) -> Tensor:
         """The gradient of the input `x` from that of its projection."""
@@ -239,7 +262,7 @@ class Cell(nn.Module, ABC):
     @cached_property
     def inwards(self) -> Product:
         """From the input to the pre-activations."""
-        return Product(self.kernel)
+        return Product(self.kernel, often=False)
 
     @cached_property
     def onwards(self) -> Product:
@@ -267,8 +290,8 @@ class Cell(nn.Module, ABC):
 
 
 def as_tensor(array: Array) -> Tensor:
-    """A float32 tensor of its own memory; row-major, whatever the file's order is."""
-    tensor = torch.empty(array.shape, dtype=torch.float32)
+    """A float32 tensor of its own memory, column by column, as torch's kernels take a matrix."""
+    tensor = torch.empty(array.shape[::-1], dtype=torch.float32).t()
     # Beyond float32's range is infinite, and a measurement tells of it.
     with np.errstate(over="ignore"):
         tensor.numpy()[...] = array

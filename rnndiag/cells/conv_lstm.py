@@ -135,6 +135,9 @@ class ConvLSTM(LSTM):
         z = self.geometry.convolve(images, self._window(self.kernel), self.bias)
         return self._flat(z).reshape(*x.shape[:2], -1)
 
+    def hidden_states(self, x: Tensor, state: State) -> None:
+        return None
+
     def recur(self, h: Tensor) -> Tensor:
         images = h.reshape(-1, *self.grid, self.units).movedim(-1, 1)
         z = self._same.convolve(images, self._window(self.recurrent_kernel))
@@ -155,8 +158,8 @@ class ConvLSTM(LSTM):
 
     def _window(self, matrix: Tensor) -> Tensor:
         """The kernel that is kept as `matrix`, (4·F, channels, *size)."""
-        stored = matrix.view(*self.size, -1, matrix.shape[1])
-        return stored.movedim((-1, -2), (0, 1))
+        stored = matrix.T.view(matrix.shape[1], *self.size, -1)
+        return stored.movedim(-1, 1)
 
     def _flat(self, z: Tensor) -> Tensor:
         """(…, 4·F, *grid) as (…, 4·P·F), gate by gate."""

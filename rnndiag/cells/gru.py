@@ -10,7 +10,6 @@ PyTorch stores r, u, n: its first two blocks change places here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from rnndiag.activations import Activation
+from rnndiag.cells import _fused
 from rnndiag.cells._packing import gate_functions, unpack
 from rnndiag.cells.base import (
     Cell,
@@ -79,7 +79,7 @@ class GRU(Cell):
         return cls(kernel, recurrent, bias, functions, recurrent_bias, reset_after=reset_after)
 
     @property
-    def summed_bias(self) -> Tensor:
+    def offset(self) -> Tensor:
         """The bias, with what of the recurrent bias enters as a sum: all but the candidate's."""
         summed = self.bias + self.recurrent_bias
         return torch.cat((summed[: 2 * self.units], self.bias[2 * self.units :]))
@@ -88,9 +88,6 @@ class GRU(Cell):
     def candidate_bias(self) -> Tensor:
         """The recurrent bias that the reset gate scales."""
         return self.recurrent_bias[2 * self.units :]
-
-    def project(self, x: Tensor) -> Tensor:
-        return self.inwards(x) + self.summed_bias
 
     def products(self, z: Tensor, state: State) -> Tensor:
         (h,) = state
@@ -142,16 +139,21 @@ class GRU(Cell):
         u, _, n = gates
         return (torch.lerp(n, state[0], u),)
 
-    def parts(self, steps: Steps) -> Iterator[Parts]:
-        summed = self.summed_bias
-        kernel, products = (steps.z - summed).chunk(3, -1), steps.r.chunk(3, -1)
-        for k, r, b in zip(kernel[:2], products[:2], summed.chunk(3)[:2], strict=True):
-            yield Parts(kernel=k, recurrent=r, bias=b)
-        r, b = products[2], summed.chunk(3)[2]
-        if self.reset_after:
-            reset = steps.gates[1]
-            r, b = reset * r, b + reset * self.candidate_bias
-        yield Parts(kernel=kernel[2], recurrent=r, bias=b)
+    def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
+        if not self.reset_after or not _fused.fits(self, x):
+            return None
+        weights = (self.kernel, self.recurrent_kernel, self.bias, self.recurrent_bias)
+        first, reset_first = state[0].unsqueeze(0), [_reset_first(part) for part in weights]
+        return _fused.run(torch.gru, x, first, reset_first)
+
+    def parts(self, steps: Steps) -> Parts:
+        parts = super().parts(steps)
+        if not self.reset_after:
+            return parts
+        reset, gates = steps.gates[1], 2 * self.units
+        through, bias = reset * steps.r[..., gates:], self.offset.expand_as(steps.z).clone()
+        bias[..., gates:] += reset * self.candidate_bias
+        return replace(parts, recurrent=torch.cat((steps.r[..., :gates], through), -1), bias=bias)
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)
@@ -162,7 +164,7 @@ class GRU(Cell):
             return weights
         apart = self.recurrent_bias.clone()
         apart[: 2 * self.units] = 0
-        return replace(weights, bias=as_array(self.summed_bias), recurrent_bias=as_array(apart))
+        return replace(weights, bias=as_array(self.offset), recurrent_bias=as_array(apart))
 
 
 class _Closed(Linearisation):
@@ -176,10 +178,10 @@ class _Closed(Linearisation):
         zn = cell._candidate(steps.z, r, m)
         scaled = m if cell.reset_after else h
         self.cell = cell
-        self.update, self.reset = u, r
-        self.dh_du = (h - n) * sigma.slope(zu, u)
-        self.dh_dn = sigma.complement(zu, u) * phi.slope(zn, n)
-        self.dm_dr = scaled * sigma.slope(zr, r)
+        self.update, self.reset = u.unbind(), r.unbind()
+        self.dh_du = ((h - n) * sigma.slope(zu, u)).unbind()
+        self.dh_dn = (sigma.complement(zu, u) * phi.slope(zn, n)).unbind()
+        self.dm_dr = (scaled * sigma.slope(zr, r)).unbind()
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         (delta,) = cotangent
@@ -203,6 +205,12 @@ class _Closed(Linearisation):
             du, dr = self.cell.gates_onwards(h).chunk(2, -1)
             dn = self.cell.candidate_onwards(self.dm_dr[t] * dr + self.reset[t] * h)
         return (self.update[t] * h + self.dh_du[t] * du + self.dh_dn[t] * dn,)
+
+
+def _reset_first(columns: Tensor) -> Tensor:
+    """This project's blocks u, r, n in PyTorch's order r, u, n."""
+    u, r, n = columns.chunk(3, -1)
+    return torch.cat((r, u, n), -1)
 
 
 def _update_first(*arrays: Array) -> tuple[Array, ...]:

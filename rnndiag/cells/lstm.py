@@ -9,15 +9,15 @@ Keras's and PyTorch's gate order is the same: i, f, g, o. Projection: Sak et al.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from rnndiag.activations import Activation
+from rnndiag.cells import _fused
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State, Steps
+from rnndiag.cells.base import Cell, InTorch, Linearisation, State, Steps
 from rnndiag.records import Array, LayerSpec
 
 
@@ -65,11 +65,6 @@ class LSTM(Cell):
         """The gradient of h from that of the pre-activations: the adjoint of `recur`."""
         return self.backwards(dz)
 
-    @property
-    def offset(self) -> Tensor:
-        """The biases at each element of the pre-activations."""
-        return self.bias
-
     def products(self, z: Tensor, state: State) -> Tensor:
         return self.recur(state[0])
 
@@ -87,10 +82,18 @@ class LSTM(Cell):
         c = torch.addcmul(f * state[1], i, g)
         return self._output(o, c), c
 
-    def parts(self, steps: Steps) -> Iterator[Parts]:
-        kernel, offset = steps.z - self.offset, self.offset
-        rows = zip(kernel.chunk(4, -1), steps.r.chunk(4, -1), offset.chunk(4), strict=True)
-        return (Parts(kernel=k, recurrent=r, bias=b) for k, r, b in rows)
+    def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
+        if self.projection is not None or not _fused.fits(self, x):
+            return None
+        first = [part.unsqueeze(0) for part in state]
+        return _fused.run(torch.lstm, x, first, (self.kernel, self.recurrent_kernel, self.bias))
+
+    def follow(self, gates: tuple[Tensor, ...], before: Tensor, first: State) -> State:
+        i, f, g, o = gates
+        c, last = torch.empty_like(f), first[1]
+        for written, kept, out in zip((i * g).unbind(), f.unbind(), c.unbind(), strict=True):
+            last = torch.addcmul(written, kept, last, out=out)
+        return self._output(o, c), c
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)
@@ -108,7 +111,8 @@ class _Closed(Linearisation):
     """Slopes of all timesteps at once; then one product and little more a step."""
 
     def __init__(self, cell: LSTM, steps: Steps) -> None:
-        zi, zf, zg, zo = (steps.z + steps.r).chunk(4, -1)
+        slopes = steps.z + steps.r
+        zi, zf, zg, zo = slopes.chunk(4, -1)
         sigma, phi = cell.recurrent_activation, cell.activation
         i, f, g, o = steps.gates
         before = steps.before[1]
@@ -116,11 +120,14 @@ class _Closed(Linearisation):
         shown = phi(c)
         self.recur, self.recur_adjoint = cell.recur, cell.recur_adjoint
         self.projection = cell.projection
-        self.dc_dc = f
-        self.dh_dc = o * phi.slope(c, shown)
-        dc_di, dc_df = g * sigma.slope(zi, i), before * sigma.slope(zf, f)
-        dc_dg, dh_do = i * phi.slope(zg, g), shown * sigma.slope(zo, o)
-        self.slopes = torch.cat((dc_di, dc_df, dc_dg, dh_do), -1)
+        self.dc_dc = f.unbind()
+        self.dh_dc = (o * phi.slope(c, shown)).unbind()
+        # (dc/dz_i, dc/dz_f, dc/dz_g, dh/dz_o), each written where its z was.
+        torch.mul(g, sigma.slope(zi, i), out=zi)
+        torch.mul(before, sigma.slope(zf, f), out=zf)
+        torch.mul(i, phi.slope(zg, g), out=zg)
+        torch.mul(shown, sigma.slope(zo, o), out=zo)
+        self.slopes = slopes.unbind()
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         delta, gamma = cotangent

@@ -5,13 +5,13 @@ Keras's ``SimpleRNN`` with any activation; PyTorch's ``nn.RNN`` with tanh or rel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import torch
 from torch import Tensor
 
 from rnndiag.activations import activation
+from rnndiag.cells import _fused
 from rnndiag.cells._packing import unpack
-from rnndiag.cells.base import Cell, InTorch, Linearisation, Parts, State, Steps
+from rnndiag.cells.base import Cell, InTorch, Linearisation, State, Steps
 from rnndiag.records import LayerSpec
 
 
@@ -38,8 +38,11 @@ class SimpleRNN(Cell):
     def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
         return gates
 
-    def parts(self, steps: Steps) -> Iterator[Parts]:
-        yield Parts(kernel=steps.z - self.bias, recurrent=steps.r, bias=self.bias)
+    def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
+        if not _fused.fits(self, x):
+            return None
+        weights = (self.kernel, self.recurrent_kernel, self.bias)
+        return _fused.run(torch.rnn_tanh, x, state[0].unsqueeze(0), weights)
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)
@@ -50,7 +53,7 @@ class _Closed(Linearisation):
 
     def __init__(self, cell: SimpleRNN, steps: Steps) -> None:
         self.onwards, self.backwards = cell.onwards, cell.backwards
-        self.slope = cell.activation.slope(steps.z + steps.r, steps.gates[0])
+        self.slope = cell.activation.slope(steps.z + steps.r, steps.gates[0]).unbind()
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         dz = cotangent[0] * self.slope[t]

@@ -70,12 +70,13 @@ def test_parts_add_up_to_what_the_gates_are_opened_by(case: Case) -> None:
     functions = [cell.recurrent_activation] * len(cell.gates)
     functions[len(cell.gates) - (2 if isinstance(cell, LSTM) else 1)] = cell.activation
     made = steps(cell, z, state)
-    for function, part, gate in zip(functions, cell.parts(made), made.gates, strict=True):
-        torch.testing.assert_close(function(part.kernel + part.recurrent + part.bias), gate)
-    kernels = torch.cat([part.kernel for part in cell.parts(made)], -1)
-    torch.testing.assert_close(kernels, torch.from_numpy(x) @ cell.kernel)
+    parts = cell.parts(made)
+    totals = (parts.kernel + parts.recurrent + parts.bias).chunk(len(cell.gates), -1)
+    for function, total, gate in zip(functions, totals, made.gates, strict=True):
+        torch.testing.assert_close(function(total), gate)
+    torch.testing.assert_close(parts.kernel, torch.from_numpy(x) @ cell.kernel)
     at_rest = cell.parts(steps(cell, z, tuple(torch.zeros_like(part) for part in state)))
-    assert not any(bool(part.recurrent.any()) for part in at_rest)
+    assert not at_rest.recurrent.any()
 
 
 @pytest.mark.parametrize("case", PLAIN, ids=str)

@@ -96,12 +96,14 @@ def test_where_the_reset_gate_is(
     assert cell.reset_after is after
 
 
-def test_arrays_of_any_layout_and_width_become_row_major_float32() -> None:
-    kernel = np.asfortranarray(np.arange(D * H, dtype=np.float64).reshape(D, H))
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_of_any_layout_and_width_become_float32_by_columns(order: Any) -> None:
+    kernel = np.array(np.arange(D * H, dtype=np.float64).reshape(D, H), order=order)
     arrays = (kernel, np.eye(H, dtype=np.float16))
     spec = LayerSpec(name="rnn", kind="SimpleRNN", config={}, writer=KERAS_3, weights=arrays)
     cell = SimpleRNN.from_spec(spec)
-    assert cell.kernel.is_contiguous()
+    assert cell.kernel.T.is_contiguous()
+    assert cell.double().kernel.T.is_contiguous()
     np.testing.assert_array_equal(as_array(cell.kernel), kernel.astype(np.float32))
     kernel[:] = 0
     assert cell.kernel.any()

@@ -5,13 +5,11 @@ f = σ(z_f + h R_f)    n = φ(z_n + (f h) R_n)    h' = (1 - f) h + f n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, InTorch, Parts, State, Steps
+from rnndiag.cells.base import Cell, InTorch, State
 from rnndiag.records import LayerSpec
 
 
@@ -38,8 +36,3 @@ class MGU(Cell):
     def advance(self, gates: tuple[Tensor, ...], state: State) -> State:
         f, n = gates
         return ((1 - f) * state[0] + f * n,)
-
-    def parts(self, steps: Steps) -> Iterator[Parts]:
-        kernel = steps.z - self.bias
-        rows = zip(kernel.chunk(2, -1), steps.r.chunk(2, -1), self.bias.chunk(2), strict=True)
-        return (Parts(kernel=k, recurrent=r, bias=b) for k, r, b in rows)

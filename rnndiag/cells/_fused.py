@@ -1,0 +1,52 @@
+"""torch's own kernels, which run a cell over many timesteps in one call: oneDNN's, cuDNN's.
+
+They tell the hidden states and nothing of what was computed on the way; all of that follows from
+the hidden states in a few large products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnndiag.activations import tanh
+from rnndiag.cells.base import Cell
+
+_ONE_LAYER = (True, 1, 0.0, False, False, False)
+"""With biases, one layer, no dropout, not in training, in one direction, time first."""
+_SHORT = 4e6
+"""Multiplications of a timestep that take a CPU no longer than the calls of a step do."""
+
+
+def fits(cell: Cell, x: Tensor) -> bool:
+    """Whether such a kernel has the functions of `cell`, and is quicker over `x` than its steps.
+
+    It computes the products of x and h, which the cell needs by themselves, a second time. In
+    float64 a CPU has no kernel that would make up for it.
+    """
+    own = [function.function for function in cell.functions]
+    weights = cell.kernel.numel() + cell.recurrent_kernel.numel()
+    short = x.is_cuda or x.shape[1] * weights <= _SHORT
+    return short and x.dtype == torch.float32 and own == [tanh, torch.sigmoid][: len(own)]
+
+
+def run(
+    kernel: Callable[..., Any],
+    x: Tensor,
+    state: Tensor | Sequence[Tensor],
+    weights: Sequence[Tensor],
+) -> Tensor:
+    """H after each step, (n, B, H), from the `state` (1, B, H) by ``torch.lstm`` or its like.
+
+    The `weights` are kernel, recurrent kernel, bias and, where there is one, recurrent bias, with
+    the gates side by side in torch's order.
+    """
+    *kernels, bias = weights[:3]
+    recurrent_bias = weights[3] if len(weights) > 3 else torch.zeros_like(bias)
+    # A row for each column of a kernel: torch's modules keep them so.
+    rows = [part.T.contiguous() for part in kernels]
+    found: Tensor = kernel(x, state, [*rows, bias, recurrent_bias], *_ONE_LAYER)[0]
+    return found
