@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnndiag.backpropagation import Arrival
-from rnndiag.cells.base import State
+from rnndiag.cells.linearisation import State
 from rnndiag.recurrence import Trajectory
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from rnndiag.cells.base import State
+from rnndiag.cells.linearisation import State
 from rnndiag.recurrence import Passage, Trajectory, choose, stack
 
 

@@ -15,7 +15,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from rnndiag.cells.base import State
+from rnndiag.cells.linearisation import State
 from rnndiag.recurrence import Passage, Trajectory, choose, join, stack
 
 _STRIDE = 16

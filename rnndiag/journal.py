@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rnndiag.backpropagation import Arrival, backpropagate
-from rnndiag.cells.base import Cell, State
+from rnndiag.cells.base import Cell
+from rnndiag.cells.linearisation import State
 from rnndiag.following import Tangent
 from rnndiag.observing import Observer
 from rnndiag.recurrence import Block, Passage, Trajectory, unroll

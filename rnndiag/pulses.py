@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnndiag.arriving import AtSteps
-from rnndiag.cells.base import State
+from rnndiag.cells.linearisation import State
 from rnndiag.layers.base import Entry, Signal
 from rnndiag.network import Pass
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rnndiag.arriving import Losses
 from rnndiag.cells._packing import names_by_part
-from rnndiag.cells.base import State, as_array
+from rnndiag.cells.base import as_array
+from rnndiag.cells.linearisation import State
 from rnndiag.following import PulseGradients, pulse_gradients, random_tangent, tangent_growth
 from rnndiag.journal import Journal
 from rnndiag.layers.base import Entry

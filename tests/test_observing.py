@@ -15,8 +15,9 @@ from torch import Tensor
 from trajectories import steps
 
 from rnndiag import recurrence
-from rnndiag.cells.base import Cell, State, Steps, as_array
+from rnndiag.cells.base import Cell, Steps, as_array
 from rnndiag.cells.conv_lstm import ConvLSTM2D
+from rnndiag.cells.linearisation import State
 from rnndiag.journal import Journal
 from rnndiag.observing import Observer, observe
 from rnndiag.records import Activity, Budget, LayerArrays, LayerSpec

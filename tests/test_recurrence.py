@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from trajectories import after, before, total_gradients, whole
 
 from rnndiag.arriving import Losses
-from rnndiag.cells.base import Cell, State
+from rnndiag.cells.base import Cell
+from rnndiag.cells.linearisation import State
 from rnndiag.journal import Journal
 from rnndiag.recurrence import unroll
 

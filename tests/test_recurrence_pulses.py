@@ -12,7 +12,8 @@ from equations import KERAS_3, PLAIN, Case
 from torch import Tensor
 from trajectories import after, total_gradients
 
-from rnndiag.cells.base import Cell, State
+from rnndiag.cells.base import Cell
+from rnndiag.cells.linearisation import State
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.following import pulse_gradients, tangent_growth

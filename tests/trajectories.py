@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rnndiag.backpropagation import backpropagate
-from rnndiag.cells.base import Cell, State, Steps
+from rnndiag.cells.base import Cell, Steps
+from rnndiag.cells.linearisation import State
 from rnndiag.recurrence import Trajectory, join
 
 

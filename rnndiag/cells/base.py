@@ -9,7 +9,6 @@ of tensors, h first. What takes z and r takes one timestep (B, …) or many (T, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -20,10 +19,9 @@ from torch import Tensor, nn
 
 from rnndiag import mapping
 from rnndiag.activations import Activation
+from rnndiag.cells.linearisation import AutogradLinearisation, Linearisation, State
 from rnndiag.products import Product
 from rnndiag.records import Array, LayerSpec, LayerWeights
-
-State = tuple[Tensor, ...]
 
 
 class UnfitWeights(ValueError):
@@ -49,29 +47,6 @@ class Parts:
     kernel: Tensor
     recurrent: Tensor
     bias: Tensor
-
-
-class Linearisation(ABC):
-    """The Jacobian of every step along one trajectory, applied without being formed."""
-
-    @abstractmethod
-    def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
-        """(dL/dz_t, dL/dstate_{t-1}) from dL/dstate_t; extra leading axes broadcast."""
-
-    @abstractmethod
-    def push(self, t: int, tangent: State) -> State:
-        """The tangent of state_t from that of state_{t-1}, the input held fixed."""
-
-    @property
-    def bytes(self) -> int:
-        """Of its own arrays: tensors, or tuples of as many as there are steps."""
-        return sum(map(_bytes, vars(self).values()))
-
-
-def _bytes(part: object) -> int:
-    if isinstance(part, tuple) and part:
-        return len(part) * _bytes(part[0])
-    return int(part.nbytes) if isinstance(part, Tensor) else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,32 +277,3 @@ def as_array(tensor: Tensor) -> Array:
     """The array of a detached tensor, on the CPU."""
     array: Array = tensor.detach().cpu().numpy()
     return array
-
-
-@dataclass(frozen=True)
-class AutogradLinearisation(Linearisation):
-    """Jacobian products of any `step`, by autograd: exact, and slower than a closed form."""
-
-    step: Callable[[Tensor, State], State]
-    z: Tensor
-    before: State
-
-    def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
-        z, before = self._at(t, cotangent)
-        inputs = [part.detach().requires_grad_() for part in (z, *before)]
-        with torch.enable_grad():
-            after = self.step(inputs[0], tuple(inputs[1:]))
-        dz, *previous = torch.autograd.grad(after, inputs, cotangent, materialize_grads=True)
-        return dz, tuple(previous)
-
-    def push(self, t: int, tangent: State) -> State:
-        z, before = self._at(t, tangent)
-        after = torch.func.jvp(lambda *state: self.step(z, state), before, tangent)[1]
-        return tuple(after)
-
-    def _at(self, t: int, like: State) -> tuple[Tensor, State]:
-        """z_t and the state before it, with the extra leading axes that `like` has."""
-        lead = like[0].shape[: -self.z[t].dim()]
-        parts = (self.z, *self.before)
-        z, *before = (x[t].expand(*lead, *x[t].shape).contiguous() for x in parts)
-        return z, tuple(before)

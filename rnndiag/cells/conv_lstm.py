@@ -22,7 +22,8 @@ from torch import Tensor
 from rnndiag import convolutions, dialects
 from rnndiag.activations import UnknownActivation
 from rnndiag.cells._packing import gate_functions
-from rnndiag.cells.base import State, UnfitWeights
+from rnndiag.cells.base import UnfitWeights
+from rnndiag.cells.linearisation import State
 from rnndiag.cells.lstm import LSTM
 from rnndiag.convolutions import Geometry, Sizes
 from rnndiag.records import Array, LayerSpec, LayerWeights

@@ -20,16 +20,8 @@ from torch import Tensor
 from rnndiag.activations import Activation
 from rnndiag.cells import _fused
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import (
-    Cell,
-    InTorch,
-    Linearisation,
-    Parts,
-    State,
-    Steps,
-    UnfitWeights,
-    as_array,
-)
+from rnndiag.cells.base import Cell, InTorch, Parts, Steps, UnfitWeights, as_array
+from rnndiag.cells.linearisation import Linearisation, State
 from rnndiag.products import Product
 from rnndiag.records import Array, LayerSpec, LayerWeights
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from rnndiag.activations import Activation
 from rnndiag.cells import _fused
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, InTorch, Linearisation, State, Steps
+from rnndiag.cells.base import Cell, InTorch, Steps
+from rnndiag.cells.linearisation import Linearisation, State
 from rnndiag.records import Array, LayerSpec
 
 

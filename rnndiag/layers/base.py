@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from rnndiag import memory, registry
 from rnndiag.activations import UnknownActivation
-from rnndiag.cells.base import State, UnfitWeights
+from rnndiag.cells.base import UnfitWeights
+from rnndiag.cells.linearisation import State
 from rnndiag.convolutions import UnknownGeometry
 from rnndiag.dialects import hands_on_the_values_mask
 from rnndiag.following import Tangent, random_tangent

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from rnndiag import cells, dialects, memory, recurrence
-from rnndiag.cells.base import Cell, State
+from rnndiag.cells.base import Cell
+from rnndiag.cells.linearisation import State
 from rnndiag.journal import Journal
 from rnndiag.layers import _sizes
 from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal, as_float, why_lost

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnndiag.cells.base import State
+from rnndiag.cells.linearisation import State
 from rnndiag.journal import Journal
 from rnndiag.layers.recurrent import take_memory
 from rnndiag.live.contents import CELLS, RECURRENT

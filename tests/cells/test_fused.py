@@ -10,7 +10,8 @@ from equations import PLAIN, Case
 from torch import Tensor
 from trajectories import whole
 
-from rnndiag.cells.base import Cell, State
+from rnndiag.cells.base import Cell
+from rnndiag.cells.linearisation import State
 from rnndiag.recurrence import unroll
 
 STEPS, BATCH, INPUTS = 40, 4, 3

@@ -10,7 +10,7 @@ from torch import Tensor
 from trajectories import steps
 
 from rnndiag import activations
-from rnndiag.cells.base import AutogradLinearisation, State
+from rnndiag.cells.linearisation import AutogradLinearisation, State
 from rnndiag.cells.lstm import LSTM
 
 # PyTorch builds its rules for forward differentiation with it.

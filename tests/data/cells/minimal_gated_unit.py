@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from rnndiag.cells._packing import gate_functions, unpack
-from rnndiag.cells.base import Cell, InTorch, State
+from rnndiag.cells.base import Cell, InTorch
+from rnndiag.cells.linearisation import State
 from rnndiag.records import LayerSpec
 
 
