@@ -76,8 +76,7 @@ def _run(
     for k, (entry, pulse, ear) in enumerate(zip(entries, aimed, ears, strict=True)):
         progress(f"following the gradient in {entry.spec.name}", 0.3 + 0.6 * k / len(entries))
         told = None if loss is None else ear
-        seeds = {"seeds": probe.seeds, "seed": options.seed}
-        layers.append(layer_run(entry, pulse, told, wanted, **seeds))
+        layers.append(layer_run(entry, pulse, told, wanted, probe.seeds, options))
     isolated = any(entry.isolated for entry in entries)
     return ProbeRun(
         probe=probe,

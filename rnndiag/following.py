@@ -47,26 +47,24 @@ def pulse_gradients(
 ) -> PulseGradients:
     """Send pulses, each `cotangents` (P, B, H), back from each sample's step `at` (B,).
 
-    A sample whose `at` is -1 gets none. They are followed until all have shrunk, from what each
-    was at most, by more than `floor`, a natural logarithm.
+    A sample whose `at` is -1 gets none. They are followed until all are under what each was at
+    first by more than `floor`, a natural logarithm.
     """
     log_norm = torch.full((len(run), *cotangents[0].shape[:-1]), -math.inf, dtype=torch.float64)
     shown = cotangents if in_full else ()
     first = tuple(part.new_zeros(len(run), *part.shape[1:]) for part in shown)
     begun = set(at.tolist()) - {-1}
     rays = _Rays(tuple(map(torch.zeros_like, cotangents)))
-    for passage in run.passages_back() if begun else ():
-        steps = range(min(passage.end, max(begun) + 1) - 1, passage.start - 1, -1)
-        for group in _groups(steps, begun):
-            if group[0] in begun:
-                rays.begin(at == group[0], cotangents)
-            places = [t - passage.start for t in group]
-            found = rays.along(places, passage.back).at_real_steps(passage.mask, places)
-            log_norm[group[-1] : group[0] + 1] = found.log.flip(0)
-            if in_full:
-                for whole, part in zip(first, found.first(), strict=True):
-                    whole[group[-1] : group[0] + 1] = part.flip(0)
-        if passage.start <= min(begun) and rays.are_under(floor):
+    for passage, group in _groups_back(run, begun):
+        if group[0] in begun:
+            rays.begin(at == group[0], cotangents)
+        places = [t - passage.start for t in group]
+        found = rays.along(places, passage.back).at_real_steps(passage.mask, places)
+        log_norm[group[-1] : group[0] + 1] = found.log.flip(0)
+        if in_full:
+            for whole, part in zip(first, found.first(), strict=True):
+                whole[group[-1] : group[0] + 1] = part.flip(0)
+        if group[-1] <= min(begun) and rays.are_under(floor):
             break
     return PulseGradients(log_norm=log_norm, first=first if in_full else None)
 
@@ -111,6 +109,16 @@ class Tangent:
         # What is gone shrinks no more.
         growth = growth.where(~logs.isneginf(), -math.inf)
         return growth if mask is None else growth.where(mask.cpu(), torch.nan)
+
+
+def _groups_back(
+    run: Trajectory, begun: AbstractSet[int]
+) -> Iterator[tuple[Passage, Sequence[int]]]:
+    """The run's steps a few at a time, from the latest one in `begun` to the first."""
+    for passage in run.passages_back() if begun else ():
+        steps = range(min(passage.end, max(begun) + 1) - 1, passage.start - 1, -1)
+        for group in _groups(steps, begun):
+            yield passage, group
 
 
 def _groups(steps: range, begun: AbstractSet[int]) -> Iterator[Sequence[int]]:
@@ -159,13 +167,13 @@ class _Rays:
     def __init__(self, vectors: State) -> None:
         self._vectors = vectors
         self._log = torch.zeros(vectors[0].shape[:-1], dtype=torch.float64)
-        self._peak = torch.full_like(self._log, -math.inf)
+        self._start = torch.full_like(self._log, -math.inf)
 
     def begin(self, where: Tensor, vectors: State) -> None:
         """Take `vectors` for the samples `where` (B,) says so."""
         self._vectors = choose(where, vectors, self._vectors)
         self._log = self._log.masked_fill(where.cpu(), 0.0)
-        self._peak = self._peak.masked_fill(where.cpu(), -math.inf)
+        self._start = torch.where(where.cpu(), self.length(), self._start)
 
     def along(self, steps: Sequence[int], move: Move) -> _Followed:
         """The vectors at each of the `steps`; afterwards they are one step behind the last."""
@@ -181,7 +189,6 @@ class _Rays:
             return _joined([self.along([t], move) for t in steps])
         scale = self._log.expand(len(steps), *self._log.shape)
         log = scale + length.cpu().double().log()
-        self._peak = torch.maximum(self._peak, log.amax(0))
         return _Followed(vectors=found, scale=scale, log=log)
 
     def length(self) -> Tensor:
@@ -190,8 +197,8 @@ class _Rays:
         return self._log
 
     def are_under(self, floor: float) -> bool:
-        """Whether all have shrunk by so much, a natural logarithm, since they were longest."""
-        return bool((self.length() <= self._peak + floor).all())
+        """Whether all have shrunk by so much, a natural logarithm, since they began."""
+        return bool((self.length() <= self._start + floor).all())
 
     def _take_length_out(self) -> None:
         self._vectors, length = _normalise(self._vectors)

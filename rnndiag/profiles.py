@@ -40,8 +40,8 @@ class GradientProfile:
     growth: float
     """max g_k / g_0."""
     log10_profile: tuple[float | None, ...]
-    """log10(g_k / g_0) for each k; None where the gradient is exactly 0, or under 1e-300 of what
-    it was, which a pulse is not followed beyond."""
+    """log10(g_k / g_0) for each k; None where the gradient is exactly 0, or beyond what a pulse is
+    followed to (`pulses.floor`)."""
 
 
 def log_profile(log_norm: Array, real: Array) -> Array:

@@ -18,8 +18,6 @@ _PULSES_WANTED = 16
 """Pulses in all that a profile rests on; small batches send several from each sample."""
 _PULSES_AT_MOST = 4
 """From one sample."""
-FLOOR = math.log(1e-300)
-"""How far a pulse is followed down; nothing that is told of it depends on less."""
 NOTHING_KNOWN = "what follows it is not known"
 NOTHING_ARRIVES = "no gradient of the network's output reaches its last step"
 
@@ -34,6 +32,15 @@ class Pulse:
     """Of (h,) or (h, c), each (P, B, H)."""
     why_isotropic: str | None
     """Why they are random unit vectors on h; None where they come from the output."""
+
+
+def floor(alpha: float) -> float:
+    """How far down a pulse is followed, as a natural logarithm of what is left of it.
+
+    To `alpha` of float32's smallest normal number: where training in float32 has no gradient at
+    all any more, and far beyond what span (`alpha`) and half-life (`profiles.FIT_FLOOR`) rest on.
+    """
+    return math.log(torch.finfo(torch.float32).tiny) + math.log(alpha)
 
 
 def aim(done: Pass, *, known: bool, seed: int) -> list[Pulse]:

@@ -15,8 +15,8 @@ from rnndiag.following import PulseGradients, pulse_gradients, random_tangent, t
 from rnndiag.journal import Journal
 from rnndiag.layers.base import Entry
 from rnndiag.observing import observe
-from rnndiag.pulses import FLOOR, Pulse
-from rnndiag.records import Array, LayerArrays, LayerRun
+from rnndiag.pulses import Pulse, floor
+from rnndiag.records import Array, LayerArrays, LayerRun, Options
 from rnndiag.recurrence import Block, Trajectory, join
 
 
@@ -35,7 +35,7 @@ USUAL = Wanted()
 
 
 def layer_run(
-    entry: Entry, pulse: Pulse, loss: Losses | None, wanted: Wanted, *, seeds: int, seed: int
+    entry: Entry, pulse: Pulse, loss: Losses | None, wanted: Wanted, seeds: int, options: Options
 ) -> LayerRun:
     """Send the pulse and a tangent through one layer's run; everything batch first.
 
@@ -45,7 +45,8 @@ def layer_run(
     run, cell, spec = entry.journal.run, entry.journal.cell, entry.spec
     observer = entry.journal.observer
     shown = wanted.arrays and loss is None
-    sent = pulse_gradients(run, pulse.at, pulse.cotangents, floor=FLOOR, in_full=shown)
+    down_to = floor(options.alpha)
+    sent = pulse_gradients(run, pulse.at, pulse.cotangents, floor=down_to, in_full=shown)
     real = entry.real
     mask = torch.ones_like(real) if run.mask is None else run.mask
     return LayerRun(
@@ -67,7 +68,7 @@ def layer_run(
         real=_batch_first(real),
         why_isotropic=pulse.why_isotropic,
         pulse_log_norm=as_array(sent.log_norm.permute(1, 2, 0)),
-        tangent_log_growth=_tangent(entry.journal, seed) if wanted.tangents else None,
+        tangent_log_growth=_tangent(entry.journal, options.seed) if wanted.tangents else None,
         loss_log_norm=_batch_first(loss.log_norm(run)) if loss else None,
         arrays=_arrays(run, pulse, sent, loss) if wanted.arrays else None,
         isolated=entry.isolated,

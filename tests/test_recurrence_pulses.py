@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -13,12 +14,12 @@ from torch import Tensor
 from trajectories import after, total_gradients
 
 from rnndiag.cells.base import Cell
-from rnndiag.cells.linearisation import State
+from rnndiag.cells.linearisation import Linearisation, State
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.following import pulse_gradients, tangent_growth
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Trajectory, unroll
+from rnndiag.recurrence import Passage, Trajectory, unroll
 
 STEPS, BATCH, PULSES, INPUTS = 7, 4, 3, 3
 HOLES = torch.tensor(
@@ -215,3 +216,51 @@ def test_masked_steps_do_nothing_to_a_tangent(case: Case) -> None:
         dense = unroll(run.cell, run.x[real, b : b + 1], run.cell.zero_state(1), None)
         want = tangent_growth(dense, tuple(part[b : b + 1] for part in tangent))
         torch.testing.assert_close(got[real, b], want[:, 0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1e-3, 1e-40])
+def test_down_to_the_floor_a_pulse_is_followed_whole(depth: float) -> None:
+    cell = forgetful()
+    run = unroll(cell, torch.randn(400, BATCH, INPUTS), cell.zero_state(BATCH), None)
+    at, cotangents = torch.tensor([399, 380, 200, -1]), vectors(run, PULSES)
+    whole = pulse_gradients(run, at, cotangents).log_norm
+    cut = pulse_gradients(run, at, cotangents, floor=math.log(depth)).log_norm
+    followed = ~cut.isneginf()
+    assert torch.equal(cut[followed], whole[followed])
+    for sample, start in enumerate(at[:3]):
+        relative = whole[:, :, sample] - whole[start, :, sample]
+        assert bool((relative[~followed[:, :, sample]] <= math.log(depth)).all())
+    assert 0 < int(followed[:, 0, 0].sum()) < 400
+
+
+class Scaling(Linearisation):
+    """Each step multiplies a vector by its own factor."""
+
+    def __init__(self, factors: Tensor) -> None:
+        self.factors = factors
+
+    def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
+        return cotangent[0], (self.factors[t] * cotangent[0],)
+
+    def push(self, t: int, tangent: State) -> State:
+        raise NotImplementedError
+
+
+class Scripted(Trajectory):
+    """A run of which nothing is known but what gradients do on it."""
+
+    def passages_back(self) -> Iterator[Passage]:
+        jacobian = Scaling(self.x[:, 0, 0])
+        yield Passage(start=0, count=len(self), jacobian=jacobian, mask=None)
+
+
+def test_a_pulse_that_grew_is_followed_down_to_where_it_began() -> None:
+    """Up a hundred orders of magnitude and down again: none of it may be missing."""
+    factors = torch.cat((torch.full((100,), 0.1), torch.full((100,), 10.0))).view(-1, 1, 1)
+    cell = linear(1.0)
+    plain = unroll(cell, factors.expand(-1, 1, 4), cell.zero_state(1), None)
+    run = Scripted(**vars(plain))
+    begun = torch.tensor([199]), (torch.ones(1, 1, 4),)
+    found = pulse_gradients(run, *begun, floor=math.log(1e-30)).log_norm
+    assert float(found.max() - found[199]) == pytest.approx(100 * math.log(10), rel=1e-6)
+    assert bool(found.isfinite().all())

@@ -131,12 +131,9 @@ def _fit_told(span: GradientSpan) -> str:
 def _alt(span: GradientSpan) -> str:
     reach = "at least " if span.censored else ""
     end = next((v for v in reversed(span.log10_profile) if v is not None), 0.0)
+    under = "less than " if span.log10_profile[-1] is None else ""
     return (
         f"Line plot on a log axis. The gradient spans {reach}{counted(span.span, 'timestep')} of "
-        f"{span.timesteps}; {len(span.log10_profile) - 1} steps back {_share(end)} of it is left."
+        f"{span.timesteps}; {len(span.log10_profile) - 1} steps back {under}{10.0**end:.2g} of it "
+        f"is left."
     )
-
-
-def _share(log10: float) -> str:
-    """A power of ten as a plain number, 0.13 or 1.3e-09, be it too small for a float."""
-    return f"{10.0**log10:.2g}" if log10 > -300 else "less than 1e-300"
