@@ -12,6 +12,7 @@ import numpy as np
 from rnndiag import __version__, coverage, mapping
 from rnndiag.probe.scale import scales
 from rnndiag.records import (
+    NOTHING_ANALYSED,
     Checkpoint,
     CheckpointReport,
     Graph,
@@ -25,8 +26,6 @@ from rnndiag.records import (
 )
 from rnndiag.surroundings import surroundings
 
-NOTHING_ANALYSED = 3
-"""Exit status where no recurrent layer could be analysed: that is never "clean"."""
 _BLOCK = 1 << 20
 """Bytes of an array that are looked through at a time."""
 

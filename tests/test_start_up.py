@@ -78,6 +78,11 @@ def test_a_saved_report_needs_none_of_what_reads_checkpoints(command: str, repor
     assert imported(command, *reports, of=HEAVY) == []
 
 
+def test_who_hands_out_the_work_of_a_sweep_imports_nothing_heavy(report: Path) -> None:
+    checkpoint, rows = report.with_name("model.pt"), report.with_name("rows")
+    assert imported("sweep", checkpoint, "-o", rows, *FAST, "-q", of=(*HEAVY, "numpy")) == []
+
+
 def test_inspect_imports_only_what_it_uses(report: Path) -> None:
     """Of a PyTorch file nothing of Keras's, and of the formats of output the chosen one."""
     unused = ("h5py", "matplotlib", "rnndiag.rules.stuck_gates", "rnndiag.outputs.reports.junit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -230,6 +231,36 @@ def test_a_file_that_is_no_sweep_is_left_alone(runs: Path, tmp_path: Path) -> No
 def test_rows_that_cannot_be_written(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     complains(sweep(runs / "1.pt", "-o", tmp_path / "taken" / "out"), "taken")
+
+
+def test_one_sweep_at_a_time_in_a_folder(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with _keeping.alone(out):
+        complains(sweep(runs / "1.pt", "-o", out), f"{out}: another sweep", "-o DIR")
+        complains(sweep(runs / "1.pt", "-o", out, "--resume"), f"{out}: another sweep")
+    assert list(out.iterdir()) == []
+    assert sweep(runs / "1.pt", "-o", out).exit_code == 0
+    assert {path.name for path in out.iterdir()} == {"sweep.jsonl", "sweep.csv"}
+
+
+def test_a_sweep_that_was_killed_keeps_nobody_out(runs: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib\nfrom rnndiag.sweeping import _keeping\n"
+        f"with _keeping.alone(pathlib.Path({str(tmp_path)!r})):\n    os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
+    assert (tmp_path / ".sweep.lock").exists()
+    assert sweep(runs / "1.pt", "-o", tmp_path, "--resume").exit_code == 0
+
+
+def test_where_a_file_system_has_no_locks_sweeps_go_on(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, "no locks")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", none)
+    assert sweep(runs / "1.pt", "-o", tmp_path).exit_code == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -61,6 +61,7 @@ from rnndiag.records.judgement import (
 )
 from rnndiag.records.options import Options, Policy
 from rnndiag.records.report import (
+    NOTHING_ANALYSED,
     CheckpointReport,
     Failed,
     InputScale,
@@ -84,6 +85,7 @@ from rnndiag.records.sweep import Row, RowStatus, Stamp, Sweep
 
 __all__ = [
     "CONFIDENCES",
+    "NOTHING_ANALYSED",
     "NO_OPTIMIZER",
     "PARTS",
     "ROLES",

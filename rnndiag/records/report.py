@@ -12,6 +12,9 @@ from rnndiag.records.coverage import Coverage
 from rnndiag.records.evidence import History, Series, Settings
 from rnndiag.records.judgement import Judgement
 
+NOTHING_ANALYSED = 3
+"""Exit status where no recurrent layer could be analysed: that is never "clean"."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:

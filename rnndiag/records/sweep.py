@@ -47,6 +47,8 @@ class Row:
     """The worst of the findings that are not known already."""
     findings: Mapping[str, int] = field(default_factory=dict)
     """The rule's code → how many findings that are not known already; the worst first."""
+    worst: Mapping[str, Severity] = field(default_factory=dict)
+    """The rule's code → the worst severity of those."""
     severities: Mapping[str, int] = field(default_factory=dict)
     """Severity → how many of the same."""
     known: int = 0

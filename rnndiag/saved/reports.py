@@ -14,8 +14,15 @@ from typing import Any, TypeAlias, get_args, get_type_hints
 
 from rnndiag import registry
 from rnndiag.errors import UnreadableCheckpoint
-from rnndiag.records import Direction, Failed, Outcome, Report, Skipped, Unread
-from rnndiag.reporting import NOTHING_ANALYSED
+from rnndiag.records import (
+    NOTHING_ANALYSED,
+    Direction,
+    Failed,
+    Outcome,
+    Report,
+    Skipped,
+    Unread,
+)
 from rnndiag.saved._json import LARGEST, SavedJson
 
 _HINT = "give what `rnndiag inspect CKPT --format json` has printed"

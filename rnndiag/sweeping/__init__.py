@@ -19,6 +19,7 @@ from rnndiag.sweeping import _keeping, _tasks
 from rnndiag.sweeping._crews import Crew, cores, dask, local
 from rnndiag.sweeping._finding import Found, find
 from rnndiag.sweeping._keeping import Keeper, Kept
+from rnndiag.sweeping._tasks import Task
 
 __all__ = ["Crew", "cores", "dask", "find", "local", "sweep"]
 
@@ -39,10 +40,31 @@ def sweep(
 
     With a `folder`, rows are kept there as they come, and with `resume` those that are there and
     still hold are not measured again. Raises `rnndiag.errors.RnndiagError` where nothing can be
-    begun at all: an option that makes no sense, a folder that cannot be written.
+    begun at all: an option that makes no sense, a folder that cannot be written, or where another
+    sweep is at work.
     """
     started = perf_counter()
     tasks = _tasks.tasks(found.files, choose)
+    # The crew first: where there is none, no folder is made.
+    with crew as workers, nullcontext() if folder is None else _keeping.alone(folder):
+        rows, resumed = _gathered(tasks, workers, folder, resume, hear)
+    return Sweep(
+        rows=tuple(rows[path] for path in found.files),
+        seconds=perf_counter() - started,
+        resumed=resumed,
+        place=str(folder / _keeping.ROWS) if folder is not None else None,
+        notes=found.notes,
+    )
+
+
+def _gathered(
+    tasks: Sequence[Task],
+    workers: Crew,
+    folder: Path | None,
+    resume: bool,
+    hear: Hear,
+) -> tuple[dict[str, Row], int]:
+    """All rows by their path, and how many of them were there already."""
     before = _keeping.earlier(folder, resume=resume) if folder is not None else {}
     rows = _keeping.still_true(before, tasks)
     resumed = len(rows)
@@ -51,19 +73,13 @@ def sweep(
         before.pop(task.path, None)
     if rows:
         hear([*rows.values()])
-    with crew as workers, _keeper(folder, before) as kept:
+    with _keeper(folder, before) as kept:
         for row in workers.rows(left):
             if kept is not None:
                 kept.add(row)
             rows[row.path] = row
             hear([row])
-    return Sweep(
-        rows=tuple(rows[path] for path in found.files),
-        seconds=perf_counter() - started,
-        resumed=resumed,
-        place=str(kept.place) if kept is not None else None,
-        notes=found.notes,
-    )
+    return rows, resumed
 
 
 def _keeper(folder: Path | None, before: Kept) -> AbstractContextManager[Keeper | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -49,6 +49,17 @@ def resolved(address: str) -> list[str]:
         else:
             found = [path] if system.exists(path) else []
         return sorted(str(system.unstrip_protocol(name)) for name in found)
+
+
+def check(addresses: Iterable[str]) -> None:
+    """Raise `BadOption` where something is not installed that it takes for one of them."""
+    by_kind = {address.partition("://")[0]: address for address in addresses}
+    for kind, address in by_kind.items():
+        with _told(address, BadOption):
+            from fsspec import get_filesystem_class
+
+            for protocol in kind.split("::"):
+                get_filesystem_class(protocol)
 
 
 def changed(address: str) -> tuple[int | None, str | None]:
@@ -104,4 +115,5 @@ def _missing(error: ImportError) -> str:
 def _how_to_install(error: ImportError) -> str:
     if error.name == "fsspec":
         return "pip install 'rnndiag[remote]', and what fsspec needs for such addresses"
-    return "install the package that fsspec names"
+    missing = getattr(error.__cause__, "name", None)
+    return f"pip install {missing}" if missing else "install the package that fsspec names"

@@ -15,21 +15,23 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
 from queue import SimpleQueue
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from rnndiag import __version__
 from rnndiag.errors import BadOption, RnndiagError
 from rnndiag.records import Row, RowStatus, Stamp
 from rnndiag.sweeping import _rows, _tasks
-from rnndiag.sweeping._lanes import Hung, Lanes, Lost
+from rnndiag.sweeping._lane import Hung, Lost
+from rnndiag.sweeping._lanes import Lanes
 from rnndiag.sweeping._tasks import Measure, Task
 
 if TYPE_CHECKING:
     from distributed import Client
 
+_AT_A_PROCESS = 2
+"""Tasks that are handed to each: one is measured there, and one waits."""
 _AHEAD = 2
-"""Tasks for each process that wait, so that none ever waits for a task."""
+"""Tasks for each of those that wait here, so that none ever waits for a task."""
 _AHEAD_OF_A_CLUSTER = 256
 _ANSWER = "10s"
 """How long a scheduler may take to answer."""
@@ -85,12 +87,11 @@ def _row(task: Task, future: Future[Row]) -> Row:
 
 def isolated(lanes: Lanes, measure: Measure, limit: float | None, task: Task) -> Row:
     """The row of one task, measured in a process of its own; of one that is lost, too."""
-    started = perf_counter()
     try:
         return lanes.run(measure, task, limit)
     except Lost as error:
         status: RowStatus = "timeout" if isinstance(error, Hung) else "crashed"
-        return _lost(task, status, str(error), perf_counter() - started)
+        return _lost(task, status, str(error), error.seconds)
 
 
 def _lost(task: Task, status: RowStatus, what: str, seconds: float) -> Row:
@@ -112,11 +113,11 @@ def local(
 
     A checkpoint that takes more than `limit` seconds is ended with its process.
     """
-    lanes = Lanes(_tasks.warm_up)
-    threads = ThreadPoolExecutor(jobs, thread_name_prefix="rnndiag-lane")
+    lanes = Lanes(_tasks.warm_up, jobs)
+    threads = ThreadPoolExecutor(_AT_A_PROCESS * jobs, thread_name_prefix="rnndiag-lane")
     run = partial(isolated, lanes, measure, limit)
     try:
-        yield Crew(submit=partial(threads.submit, run), most=_AHEAD * jobs)
+        yield Crew(submit=partial(threads.submit, run), most=_AHEAD * _AT_A_PROCESS * jobs)
     finally:
         # In this order: what waits must not start a process again that is ended here.
         threads.shutdown(wait=False, cancel_futures=True)

@@ -44,7 +44,8 @@ def find(patterns: Sequence[str]) -> Found:
 
     A pattern is a file, a folder (with all below it), a glob pattern, ``@LIST`` or a ``.txt``
     (one pattern a line, ``-`` for stdin), or an address. Raises `BadOption` where one leads to
-    nothing; a file that only a list names may be missing.
+    nothing, and where no package is there for a kind of address; a file that only a list names
+    may be missing.
     """
     left_out: Counter[str] = Counter()
     found: dict[str, str] = {}
@@ -55,6 +56,7 @@ def find(patterns: Sequence[str]) -> Found:
         named = ["stdin" if own == _STDIN else own for own in patterns]
         told = f"{', '.join(named)}: no checkpoint is there"
         raise BadOption(told, "; ".join(_notes(left_out)) or "name files, a folder, or a pattern")
+    _addresses.check(filter(_addresses.is_address, found.values()))
     return Found(files=tuple(found.values()), notes=tuple(_notes(left_out)))
 
 

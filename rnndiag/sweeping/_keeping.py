@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,11 +23,39 @@ from rnndiag.records import Row, Stamp
 from rnndiag.sweeping._tasks import Task, stamped
 
 ROWS, TABLE = "sweep.jsonl", "sweep.csv"
+_LOCK = ".sweep.lock"
 _ELSEWHERE = "name another folder: -o DIR"
 _LATER = "once it can, --resume goes on behind the rows that are there"
 
 Kept = dict[str, dict[str, Any]]
 """A row as JSON has it, by the path that it is about."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other sweeps out of a folder, which is made, until the block or the process ends.
+
+    Raises `BadOption` where one is at work there, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout  # which workers need not import
+
+    with _writing(folder, _ELSEWHERE):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        told = f"{folder}: another sweep writes its rows there"
+        raise BadOption(told, f"wait for it; or {_ELSEWHERE}") from error
+    except (OSError, NotImplementedError):
+        pass  # some file systems have no locks; a folder that cannot be written is told later
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # Windows keeps a file that is open
+                (folder / _LOCK).unlink()
+            lock.release()
 
 
 class Keeper:
@@ -36,8 +64,6 @@ class Keeper:
     def __init__(self, folder: Path, kept: Kept) -> None:
         """Begin both files, with the rows `kept`; raises `BadOption` where that cannot be."""
         self._files = ExitStack()
-        with _writing(folder, _ELSEWHERE):
-            folder.mkdir(parents=True, exist_ok=True)
         self.place = folder / ROWS
         lines = (json.dumps(row, separators=(",", ":")) + "\n" for row in kept.values())
         _begin(self.place, "".join(lines))

@@ -10,10 +10,12 @@ from rnndiag.comparing import QUANTITIES
 from rnndiag.errors import RnndiagError
 from rnndiag.records import (
     SEVERITIES,
+    Finding,
     LayerReport,
     Report,
     Row,
     RowStatus,
+    Severity,
     Stamp,
 )
 
@@ -40,6 +42,7 @@ def of_report(path: str, stamp: Stamp, report: Report, seconds: float) -> Row:
         layers=len(analysed),
         severity=next((own for own in SEVERITIES if own in severities), None),
         findings=dict(Counter(finding.rule for finding in new)),
+        worst=_worst(new),
         severities={own: severities[own] for own in SEVERITIES if own in severities},
         known=len(found) - len(new),
         dead_share=_largest("dead_share", analysed),
@@ -63,6 +66,13 @@ def of_failure(
         message=message.removeprefix(f"{path}: "),
         hint=hint,
     )
+
+
+def _worst(findings: Iterable[Finding]) -> dict[str, Severity]:
+    found: dict[str, Severity] = {}
+    for finding in findings:  # the worst stand first
+        found.setdefault(finding.rule, finding.severity)
+    return found
 
 
 def _largest(name: str, layers: Iterable[LayerReport]) -> float | None:

@@ -159,7 +159,7 @@ def test_one_place_runs_pickles_and_one_asks_it_to() -> None:
     asking = [path for path, text in texts.items() if "_torch import unpickling" in text]
     assert asking == [str(Path("live/unpickling.py"))]
     # What rnndiag's own processes tell one another is no file of anybody's.
-    own = {str(Path("sweeping", name)) for name in ("_serving.py", "_lanes.py")}
+    own = {str(Path("sweeping", name)) for name in ("_serving.py", "_lane.py")}
     assert {path for path, text in texts.items() if "pickle.load" in text} == own
 
 

@@ -35,6 +35,7 @@ def row(path: str, **changes: Any) -> Row:
 def found(path: str, severity: str, *rules: str, **changes: Any) -> Row:
     """One with a finding of each of the rules, all of them of one severity."""
     told = {"severity": severity, "findings": dict.fromkeys(rules, 1)}
+    told["worst"] = dict.fromkeys(rules, severity)
     counts = {"severities": {severity: len(rules)}, "exit_code": int(severity == "error")}
     return row(path, **{**told, **counts, **changes})
 

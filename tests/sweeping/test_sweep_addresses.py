@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_addresses_are_found(bucket: Any, address: str, found: list[str]) -> Non
 @pytest.mark.parametrize("name", ["x.pt", "x.pt?signature=a/b", "run[1].keras"])
 def test_one_file_is_not_asked_for_before_it_is_read(name: str) -> None:
     """Some places would send all of it to tell whether it is a folder; this one does not exist."""
-    assert find([f"https://no.invalid/runs/{name}"]).files == (f"https://no.invalid/runs/{name}",)
+    assert find([f"memory://nowhere/{name}"]).files == (f"memory://nowhere/{name}",)
 
 
 def test_folders_there_leave_other_files_out_and_say_so(bucket: Any) -> None:
@@ -160,6 +161,35 @@ def test_a_kind_of_address_that_fsspec_has_no_package_for(monkeypatch: pytest.Mo
     with pytest.raises(BadOption) as caught:
         find(["s3://bucket/runs/"])
     assert "Install s3fs" in caught.value.message
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_package_that_is_missing_is_one_error_and_not_a_row_for_each_file(
+    listed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    addresses = [f"s3://bucket/runs/{k}.pt" for k in range(3)]
+    if listed:
+        (tmp_path / "list").write_text("\n".join(addresses))
+        addresses = [f"@{tmp_path}/list"]
+    with pytest.raises(BadOption) as caught:
+        find(addresses)
+    assert "Install s3fs" in caught.value.message
+    assert caught.value.hint == "pip install s3fs"
+    result = run("sweep", *addresses, "-o", tmp_path / "out", *FAST)
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_addresses_in_one_another_each_kind_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _addresses.check(["simplecache::memory://runs/1.pt", "file:///runs/1.pt"])
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(BadOption, match="s3fs"):
+        _addresses.check(["file:///1.pt", "simplecache::s3://bucket/1.pt"])
+    with pytest.raises(BadOption, match="nosuch"):
+        _addresses.check(["nosuch://1.pt"])
 
 
 def test_an_address_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import planted
@@ -16,8 +16,9 @@ import pytest
 from rnndiag.advising import Case
 from rnndiag.errors import RnndiagError
 from rnndiag.records import Row
-from rnndiag.sweeping import _lanes, _tasks, local
-from rnndiag.sweeping._lanes import Lanes, Lost
+from rnndiag.sweeping import _lane, _tasks, local
+from rnndiag.sweeping._lane import Closed, Hung, Lane, Lost, NotBegun
+from rnndiag.sweeping._lanes import Lanes
 from rnndiag.sweeping._tasks import Task
 
 
@@ -29,6 +30,10 @@ def tasks(*names: str) -> list[Task]:
 def _cold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing planted needs torch."""
     monkeypatch.setattr(_tasks, "warm_up", planted.nothing)
+
+
+def _sleeps(_: int) -> None:
+    time.sleep(600)
 
 
 def ended(_: object) -> None:
@@ -84,6 +89,14 @@ def test_a_crash_is_its_own_row_and_nobody_elses(name: str, how: str) -> None:
         assert path in row.hint
 
 
+def test_who_waits_behind_a_crash_is_not_lost_with_it() -> None:
+    names = [f"{what}-{k}" for k in range(5) for what in ("ok", "exit", "ok", "ok")]
+    found = rows(dict.fromkeys(f"{name}-{k}" for k, name in enumerate(names)), jobs=2)
+    assert len(found) == len(names)
+    for path, row in found.items():
+        assert row.status == ("crashed" if path.startswith("exit") else "ok")
+
+
 def test_a_hang_is_ended_and_the_others_go_on() -> None:
     names = ["hang-1", *(f"ok-{k}" for k in range(8))]
     found = rows(names, jobs=2, limit=0.5)
@@ -121,7 +134,7 @@ def test_no_process_outlives_an_interruption() -> None:
 
 def test_a_process_ends_with_whoever_started_it(tmp_path: Path) -> None:
     """As where that was killed: nobody can take the answer of what it hangs in."""
-    lane, sign = _lanes.Lane(), tmp_path / "sign"
+    lane, sign = Lane(), tmp_path / "sign"
     with ThreadPoolExecutor(1) as thread:
         calling = thread.submit(lane.call, _sleep, sign, 60.0)
         while not sign.exists():
@@ -130,6 +143,7 @@ def test_a_process_ends_with_whoever_started_it(tmp_path: Path) -> None:
         lane._process.stdin.close()
         with pytest.raises(Lost, match="status 1"):
             calling.result()
+    lane.close()
     assert not alive(lane._process.pid)
 
 
@@ -146,7 +160,7 @@ def test_its_temporary_files_go_with_it() -> None:
     assert place.is_dir()
     lanes.close()
     assert not place.exists()
-    with pytest.raises(_lanes.Closed):
+    with pytest.raises(Closed):
         lanes.run(_temporary, None, 20.0)
 
 
@@ -154,10 +168,62 @@ def test_a_process_that_ended_in_between_is_nobodys_fault() -> None:
     lanes = Lanes(planted.nothing)
     first = lanes.run(_own_pid, None, 20.0)
     os.kill(first, signal.SIGKILL)
-    while lanes._idle[0].open:
+    (lane,) = lanes._calls
+    while lane.open:
         time.sleep(0.01)
     assert lanes.run(_own_pid, None, 20.0) != first
     lanes.close()
+
+
+@pytest.fixture
+def lane() -> Iterator[Lane]:
+    lane = Lane()
+    assert lane.call(_own_pid, None, 20.0) == lane._process.pid
+    assert lane.brisk
+    yield lane
+    lane.close()
+
+
+def _two(lane: Lane, first: Callable[[], object], then: float) -> tuple[Future[object], ...]:
+    """A call, and one behind it that takes no time and may take `then` seconds."""
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(first)
+        while not lane._owed:
+            time.sleep(0.001)
+        two: Future[object] = threads.submit(lane.call, _own_pid, None, then)
+    return one, two
+
+
+def test_the_time_of_a_call_begins_when_the_one_before_it_is_done(lane: Lane) -> None:
+    one, two = _two(lane, lambda: lane.call(time.sleep, 1.5, None), then=1.0)
+    assert one.result() is None
+    assert two.result() == lane._process.pid
+
+
+@pytest.mark.parametrize(("what", "limit", "kind"), [(os._exit, 20.0, Lost), (_sleeps, 0.2, Hung)])
+def test_what_ends_a_process_is_the_fault_of_the_call_under_way(
+    lane: Lane, what: Callable[[int], object], limit: float, kind: type[Lost]
+) -> None:
+    one, two = _two(lane, lambda: lane.call(what, 5, limit), then=20.0)
+    assert type(one.exception()) is kind
+    assert type(two.exception()) is NotBegun
+    assert not lane.open
+
+
+def test_no_call_waits_behind_one_that_may_take_long() -> None:
+    lanes = Lanes(planted.nothing, 1)
+    lanes.run(_own_pid, None, 20.0)
+    lane = lanes._taken()
+    assert lanes._brisk() is lane
+    lane.brisk = False
+    assert lanes._idle() is lanes._new() is lanes._brisk() is None
+    lanes.close()
+
+
+def test_a_long_call_is_not_brisk(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lane, "_BRIEF", 0.0)
+    lane.call(_own_pid, None, 20.0)
+    assert not lane.brisk
 
 
 def _own_pid(_: None) -> int:

@@ -96,6 +96,22 @@ def test_how_often_each_rule_found_something() -> None:
     assert frequencies[0].name == "vanishing-gradient"
 
 
+def test_the_worst_rules_stand_first_then_the_frequent_ones() -> None:
+    kept_by_an_earlier_version = found("4.pt", "error", "RNN001", worst={})
+    rows = (
+        found("1.pt", "note", "RNN410", "RNN101", "RNN301"),
+        found("2.pt", "note", "RNN410", "RNN101"),
+        found("3.pt", "warning", "RNN301"),
+    )
+    told = words.frequencies(sweep(*rows, kept_by_an_earlier_version))
+    assert [(own.code, own.worst, own.checkpoints) for own in told] == [
+        ("RNN301", "warning", 2),
+        ("RNN101", "note", 2),
+        ("RNN410", "note", 2),
+        ("RNN001", None, 1),
+    ]
+
+
 def test_a_rule_that_is_no_more_is_still_counted() -> None:
     (own,) = words.frequencies(sweep(found("1.pt", "note", "RNN999")))
     assert (own.code, own.name, own.checkpoints) == ("RNN999", "", 1)

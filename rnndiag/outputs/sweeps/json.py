@@ -8,7 +8,7 @@ from typing import Any
 
 from rnndiag import __version__
 from rnndiag.outputs.reports.json import plain
-from rnndiag.records import Row, Sweep
+from rnndiag.records import SEVERITIES, Row, Severity, Sweep
 
 SCHEMA_VERSION = 1
 
@@ -29,9 +29,20 @@ def render(sweep: Sweep, *, width: int, color: bool, verbose: bool) -> str:
 
 
 def rules(sweep: Sweep) -> dict[str, int]:
-    """In how many checkpoints each rule has found something, the most frequent first."""
+    """In how many checkpoints each rule has found something: the worst first, then the frequent."""
     counts = Counter(rule for row in sweep.rows for rule in row.findings)
-    return dict(sorted(counts.items(), key=lambda own: (-own[1], own[0])))
+    told = worst(sweep)
+    return dict(sorted(counts.items(), key=lambda own: (_rank(told.get(own[0])), -own[1], own[0])))
+
+
+def worst(sweep: Sweep) -> dict[str, Severity]:
+    """The worst severity of each rule's findings; rows of earlier versions tell of none."""
+    told = [own for row in sweep.rows for own in row.worst.items()]
+    return dict(sorted(told, key=lambda own: _rank(own[1]), reverse=True))
+
+
+def _rank(severity: Severity | None) -> int:
+    return len(SEVERITIES) if severity is None else SEVERITIES.index(severity)
 
 
 def row_data(row: Row) -> dict[str, Any]:

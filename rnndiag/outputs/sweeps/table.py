@@ -11,6 +11,7 @@ from rnndiag.outputs._grid import bullet, grid, printed
 from rnndiag.outputs.words import sweeps as words
 from rnndiag.printable import one_line
 from rnndiag.records import Row, Sweep
+from rnndiag.wording import NOTHING
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _LEAST = 16
@@ -59,9 +60,10 @@ def _print_rules(console: Console, sweep: Sweep, most: int) -> None:
     found = words.frequencies(sweep)
     if not found:
         return
-    table = grid("rule", "", "checkpoints", "share", texts=2)
+    table = grid("rule", "", "worst", "checkpoints", "share", texts=3)
     for own in found[:most]:
-        table.add_row(own.code, own.name, f"{own.checkpoints:,}", own.share)
+        severity = Text(own.worst or NOTHING, style=_STYLES.get(own.worst or "", ""))
+        table.add_row(own.code, own.name, severity, f"{own.checkpoints:,}", own.share)
     console.print(table)
     if len(found) > most:
         console.print(f"and {len(found) - most} more: -v")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rnndiag import rules
 from rnndiag.outputs.sweeps.json import rules as by_rule
+from rnndiag.outputs.sweeps.json import worst
 from rnndiag.records import SEVERITIES, Row, Severity, Sweep
 from rnndiag.wording import NOTHING, counted, percent
 
@@ -23,6 +24,7 @@ class Frequency:
 
     code: str
     name: str
+    worst: Severity | None
     checkpoints: int
     share: str
     """Of those that could be diagnosed."""
@@ -115,10 +117,17 @@ def _rules(findings: Mapping[str, int]) -> str:
 
 
 def frequencies(sweep: Sweep) -> list[Frequency]:
-    """Every rule that found something, the most frequent first."""
+    """Every rule that found something, the worst first, and of those alike the most frequent."""
     judged = sum(row.status == "ok" for row in sweep.rows)
+    severities = worst(sweep)
     return [
-        Frequency(code=code, name=_name(code), checkpoints=count, share=percent(count / judged))
+        Frequency(
+            code=code,
+            name=_name(code),
+            worst=severities.get(code),
+            checkpoints=count,
+            share=percent(count / judged),
+        )
         for code, count in by_rule(sweep).items()
     ]
 

@@ -1,7 +1,8 @@
 """Sweep.
 
 A thousand small checkpoints by one command with two processes, its start included, over as many
-times what one of them takes in a process that is warm.
+times what one of them takes in a process that is warm; and the same in processor time, which is
+what sweeping adds to measuring, however busy the machine is otherwise.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ def figures(effort: Effort) -> Iterator[Figure]:
         _singly(paths[:2])
         some = paths[:SINGLE]
         before = _singly(some[::2])
-        seconds = _sweep(Path(folder), count)
-        single = statistics.median([*before, *_singly(some[1::2])])
+        seconds, spent = _sweep(Path(folder), count)
+        taken = zip(*before, *_singly(some[1::2]), strict=True)
+        single, spent_on_one = map(statistics.median, taken)
     what = f"sweep of {count:,} checkpoints with 2 processes"
     note = f"{duration(seconds)}; one takes {duration(single)}"
     # What a process costs once is most of the time of a few checkpoints.
@@ -53,6 +55,12 @@ def figures(effort: Effort) -> Iterator[Figure]:
     against = f"{count:,} times a single one"
     ratio = seconds / (count * single)
     yield Figure(what=what, against=against, value=ratio, target=targets[0], note=note)
+    yield Figure(
+        what=what,
+        against=f"{against}, processor time",
+        value=spent / (count * spent_on_one),
+        note=f"{duration(spent)}; one takes {duration(spent_on_one)}",
+    )
     each = 1000 * seconds / count
     yield Figure(
         what=what, against="each checkpoint", value=each, unit="ms", target=targets[1], note=note
@@ -68,22 +76,24 @@ def _checkpoints(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def _singly(paths: Sequence[Path]) -> list[float]:
+def _singly(paths: Sequence[Path]) -> list[tuple[float, float]]:
+    """Seconds by the clock and of the processor, for each."""
     found = []
     for path in paths:
-        start = time.perf_counter()
+        start, began = time.perf_counter(), time.process_time()
         pipeline.diagnose(str(path), Options())
-        found.append(time.perf_counter() - start)
+        found.append((time.perf_counter() - start, time.process_time() - began))
     return found
 
 
-def _sweep(folder: Path, count: int) -> float:
+def _sweep(folder: Path, count: int) -> tuple[float, float]:
+    """The same of the whole command, its processes included."""
     rows = folder / "rows"
     arguments = ("sweep", str(folder / "many"), "--jobs", "2", "-o", str(rows), "-q")
-    start = time.perf_counter()
+    start, began = time.perf_counter(), processes.user_seconds()
     processes.run(*processes.rnndiag(*arguments, "--fail-on", "never"))
-    seconds = time.perf_counter() - start
+    seconds, spent = time.perf_counter() - start, processes.user_seconds() - began
     written = len((rows / "sweep.jsonl").read_text(encoding="utf-8").splitlines())
     if written != count:
         raise RuntimeError(f"{written} rows for {count} checkpoints")
-    return seconds
+    return seconds, spent
