@@ -12,6 +12,7 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
+from rnndiag.behind import Behind
 from rnndiag.cells.base import Cell, as_array
 from rnndiag.products import gram
 from rnndiag.records import Activity, Budget, GateStatistics, UnitStatistics
@@ -39,6 +40,7 @@ class Observer:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
+        self._behind = Behind(cell.kernel.device)
         self._pairs = 0
         self._wrong = 0
         self._sums: dict[str, Tensor] = {}
@@ -46,9 +48,12 @@ class Observer:
         low = [-HIGH if name == _CANDIDATE else LOW for name in cell.gates]
         self._low = cell.kernel.new_tensor(low).repeat_interleave(cell.units)
 
-    @torch.no_grad()
     def see(self, block: Block) -> None:
-        """Add what happened at the block's unmasked steps."""
+        """Add what happened at the block's unmasked steps, while its giver goes on."""
+        self._behind.do(self._see, block)
+
+    @torch.no_grad()
+    def _see(self, block: Block) -> None:
         real = None if block.mask is None or bool(block.mask.all()) else block.mask.flatten()
         pairs = math.prod(block.after[0].shape[:2]) if real is None else int(real.sum())
         if pairs:
@@ -92,6 +97,7 @@ class Observer:
 
     def activity(self) -> Activity:
         """All that was seen; zeros where nothing was."""
+        self._behind.finish()
         gates, units = self._cell.gates, self._cell.units
         columns = [self._mean(name, len(gates) * units) for name in ("gates", "low", "high")]
         by_gate = zip(*(as_array(part.view(-1, units)) for part in columns), strict=True)

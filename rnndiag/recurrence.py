@@ -20,7 +20,7 @@ from torch import Tensor
 from rnndiag.cells.base import Cell, Steps
 from rnndiag.cells.linearisation import Linearisation, State
 
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 """Elements of a block's pre-activations, about: few enough for a processor's caches, and steps
 enough that what is done once a block costs little."""
 SHORTEST, LONGEST = 16, 256

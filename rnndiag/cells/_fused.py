@@ -17,19 +17,20 @@ from rnndiag.cells.base import Cell
 
 _ONE_LAYER = (True, 1, 0.0, False, False, False)
 """With biases, one layer, no dropout, not in training, in one direction, time first."""
-_SHORT = 4e6
-"""Multiplications of a timestep that take a CPU no longer than the calls of a step do."""
+_SHORT = {torch.lstm: 4e6, torch.gru: 4e5, torch.rnn_tanh: 4e5}
+"""Multiplications of a timestep up to which a CPU is quicker with the kernel: oneDNN has one for
+LSTMs; the others are torch's own, the same operations without the calls from Python."""
 
 
-def fits(cell: Cell, x: Tensor) -> bool:
-    """Whether such a kernel has the functions of `cell`, and is quicker over `x` than its steps.
+def fits(kernel: Callable[..., Any], cell: Cell, x: Tensor) -> bool:
+    """Whether `kernel` has the functions of `cell`, and is quicker over `x` than its steps.
 
     It computes the products of x and h, which the cell needs by themselves, a second time. In
-    float64 a CPU has no kernel that would make up for it.
+    float64 a CPU has none that would make up for it.
     """
     own = [function.function for function in cell.functions]
     weights = cell.kernel.numel() + cell.recurrent_kernel.numel()
-    short = x.is_cuda or x.shape[1] * weights <= _SHORT
+    short = x.is_cuda or x.shape[1] * weights <= _SHORT[kernel]
     return short and x.dtype == torch.float32 and own == [tanh, torch.sigmoid][: len(own)]
 
 

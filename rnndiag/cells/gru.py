@@ -132,7 +132,7 @@ class GRU(Cell):
         return (torch.lerp(n, state[0], u),)
 
     def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
-        if not self.reset_after or not _fused.fits(self, x):
+        if not self.reset_after or not _fused.fits(torch.gru, self, x):
             return None
         weights = (self.kernel, self.recurrent_kernel, self.bias, self.recurrent_bias)
         first, reset_first = state[0].unsqueeze(0), [_reset_first(part) for part in weights]

@@ -84,7 +84,7 @@ class LSTM(Cell):
         return self._output(o, c), c
 
     def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
-        if self.projection is not None or not _fused.fits(self, x):
+        if self.projection is not None or not _fused.fits(torch.lstm, self, x):
             return None
         first = [part.unsqueeze(0) for part in state]
         return _fused.run(torch.lstm, x, first, (self.kernel, self.recurrent_kernel, self.bias))

@@ -40,7 +40,7 @@ class SimpleRNN(Cell):
         return gates
 
     def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
-        if not _fused.fits(self, x):
+        if not _fused.fits(torch.rnn_tanh, self, x):
             return None
         weights = (self.kernel, self.recurrent_kernel, self.bias)
         return _fused.run(torch.rnn_tanh, x, state[0].unsqueeze(0), weights)
