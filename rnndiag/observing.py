@@ -21,8 +21,6 @@ from rnndiag.recurrence import Block, Trajectory
 
 _CANDIDATE = "candidate"
 """The gate that is activated like the state, from -1 to 1."""
-
-
 _PARTS = tuple(field.name for field in fields(Budget))
 """Of a pre-activation."""
 

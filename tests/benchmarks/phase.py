@@ -96,6 +96,6 @@ def _compared(
 def reach(facts: Mapping[str, Any]) -> str:
     """The span as rnndiag reports it, and how much of the pulse is left at the first step."""
     span = facts["gradient_span"]
-    last = span.log10_profile[-1]
-    left = "nothing" if last is None else f"1e{round(last)}"
+    *_, deepest = (value for value in span.log10_profile if value is not None)
+    left = f"{'under ' * (span.log10_profile[-1] is None)}1e{round(deepest)}"
     return f"span {'≥ ' * span.censored}{span.span} ({left} left)"
