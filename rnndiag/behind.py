@@ -26,13 +26,16 @@ class Behind:
             # Denormal numbers are each thread's own affair (`execution`).
             self._thread = ThreadPoolExecutor(1, "behind", torch.set_flush_denormal, (True,))
 
-    def do(self, function: Callable[[T], None], argument: T) -> None:
-        """Begin with it once what came before is done; raises what that raised."""
-        if self._thread is None:
-            function(argument)
-            return
+    def do(self, function: Callable[[T], None], argument: T, *, brief: bool) -> None:
+        """Begin with it once what came before is done; raises what that raised.
+
+        What is `brief` takes less than to wake a thread for it, and is done at once.
+        """
         self.finish()
-        self._under_way = self._thread.submit(function, argument)
+        if self._thread is None or brief:
+            function(argument)
+        else:
+            self._under_way = self._thread.submit(function, argument)
 
     def finish(self) -> None:
         """Wait for what is under way; raises what it raises."""

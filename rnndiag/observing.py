@@ -21,6 +21,8 @@ from rnndiag.recurrence import Block, Trajectory
 
 _CANDIDATE = "candidate"
 """The gate that is activated like the state, from -1 to 1."""
+_FEW = 1 << 17
+"""Elements of a block's pre-activations that are summed up in a fraction of a millisecond."""
 _PARTS = tuple(field.name for field in fields(Budget))
 """Of a pre-activation."""
 
@@ -48,7 +50,7 @@ class Observer:
 
     def see(self, block: Block) -> None:
         """Add what happened at the block's unmasked steps, while its giver goes on."""
-        self._behind.do(self._see, block)
+        self._behind.do(self._see, block, brief=block.steps.z.numel() < _FEW)
 
     @torch.no_grad()
     def _see(self, block: Block) -> None:

@@ -23,7 +23,7 @@ from rnndiag.cells.linearisation import Linearisation, State
 BLOCK = 1 << 19
 """Elements of a block's pre-activations, about: few enough for a processor's caches, and steps
 enough that what is done once a block costs little."""
-SHORTEST, LONGEST = 16, 256
+SHORTEST, LONGEST = 8, 256
 """Timesteps of a block, whatever the batch."""
 KEPT = 256 << 20
 """Bytes of blocks that one layer keeps for the way back."""

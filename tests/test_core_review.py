@@ -80,7 +80,7 @@ def _all_of(run: Trajectory) -> list[Tensor]:
 def test_what_was_not_kept_is_the_same_to_the_last_bit(
     kind: str, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recurrence, "BLOCK", 1)
+    monkeypatch.setattr(recurrence, "LONGEST", 16)
     cell, (x, mask) = _cell(kind), _input()
     expected = _all_of(unroll(cell, x, cell.zero_state(3), mask))
     monkeypatch.setattr(recurrence, "KEPT", kept)
@@ -94,7 +94,7 @@ def test_what_was_not_kept_is_the_same_to_the_last_bit(
 def test_blocks_change_no_more_than_rounding(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cell, (x, mask) = _cell(kind), _input()
     whole = _all_of(unroll(cell, x, cell.zero_state(3), mask))
-    monkeypatch.setattr(recurrence, "BLOCK", 1)
+    monkeypatch.setattr(recurrence, "LONGEST", 16)
     for own, expected in zip(
         _all_of(unroll(cell, x, cell.zero_state(3), mask)), whole, strict=True
     ):
@@ -106,7 +106,7 @@ def test_blocks_change_no_more_than_rounding(kind: str, monkeypatch: pytest.Monk
 def test_sums_of_blocks_are_those_of_all_steps(
     kind: str, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recurrence, "BLOCK", 1)
+    monkeypatch.setattr(recurrence, "LONGEST", 16)
     cell, (x, mask) = _cell(kind, function=function), _input()
     run = unroll(cell, x, cell.zero_state(3), mask)
     seen = observe(run)

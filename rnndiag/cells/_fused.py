@@ -42,8 +42,8 @@ def run(
 ) -> Tensor:
     """Hidden states after each step, (n, B, H), from the `state` (1, B, H).
 
-    The `kernel` is ``torch.lstm`` or its like, the `weights` are kernel, recurrent kernel, bias and,
-    where there is one, recurrent bias, with the gates side by side in torch's order.
+    The `kernel` is ``torch.lstm`` or its like; the `weights` are kernel, recurrent kernel, bias
+    and, where there is one, recurrent bias, with the gates side by side in torch's order.
     """
     *kernels, bias = weights[:3]
     recurrent_bias = weights[3] if len(weights) > 3 else torch.zeros_like(bias)

@@ -72,7 +72,7 @@ def test_all_that_the_steps_computed_follows_from_them(case: Case) -> None:
 
 @pytest.mark.parametrize("case", FUSED, ids=str)
 def test_masked_steps_are_left_out_among_them(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnndiag.recurrence.BLOCK", 1)
+    monkeypatch.setattr("rnndiag.recurrence.LONGEST", 16)
     cell, x, initial = made(case)
     mask = torch.ones(STEPS, BATCH, dtype=torch.bool)
     mask[30:, 1] = mask[35:, 2] = False
