@@ -1,11 +1,11 @@
 """A thread that works off one thing while the next one is made.
 
-torch computes without Python's lock, so that two threads keep two cores busy. One that has to share
-its core costs no time: it has nobody to wait for.
+torch computes without Python's lock, so that two threads keep two cores busy.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -22,9 +22,8 @@ class Behind:
         """Beside a `device` that works by itself there is nothing for a thread to do."""
         self._thread: ThreadPoolExecutor | None = None
         self._under_way: Future[None] | None = None
-        if device.type == "cpu":
-            # Denormal numbers are each thread's own affair (`execution`).
-            self._thread = ThreadPoolExecutor(1, "behind", torch.set_flush_denormal, (True,))
+        if device.type == "cpu" and _may_use_two_cores():
+            self._thread = ThreadPoolExecutor(1, "behind", _set_up)
 
     def do(self, function: Callable[[T], None], argument: T, *, brief: bool) -> None:
         """Begin with it once what came before is done; raises what that raised.
@@ -38,7 +37,25 @@ class Behind:
             self._under_way = self._thread.submit(function, argument)
 
     def finish(self) -> None:
-        """Wait for what is under way; raises what it raises."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
+        """Wait for what is under way; raises what it raised, each time that it is asked."""
+        if self._under_way is not None:
+            self._under_way.result()
+
+    def end(self) -> None:
+        """The same, and nothing will come any more."""
+        self.finish()
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+
+
+def _may_use_two_cores() -> bool:
+    """Whether there are two, and nobody wants them for something else: processes of a sweep do."""
+    allowed = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return len(allowed) > 1 and os.environ.get("OMP_NUM_THREADS") != "1"
+
+
+def _set_up() -> None:
+    """What `execution` has set up in the thread that gives: both are each thread's own affair."""
+    torch.set_flush_denormal(True)
+    # Asked for, the number is set: until then libraries beside torch do not know it.
+    torch.get_num_threads()

@@ -37,6 +37,13 @@ def run(
 
 
 @contextmanager
+def own_modes() -> Iterator[None]:
+    """Leave modes that the caller's own code is in: without gradients other things are found."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextmanager
 def _step_by_step() -> Iterator[None]:
     """Set torch up for many small steps in a row; it is the process's, so only for now.
 

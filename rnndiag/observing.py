@@ -1,6 +1,6 @@
 """Sum up what a cell's units and gates do, block by block as it runs.
 
-A few dozen values are added up in float32, as they are; what comes of that in float64.
+A block's values are added up in float32, by torch's pairwise sums; what comes of that in float64.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CANDIDATE = "candidate"
 _FEW = 1 << 17
 """Elements of a block's pre-activations that are summed up in a fraction of a millisecond."""
 _PARTS = tuple(field.name for field in fields(Budget))
-"""Of a pre-activation."""
+"""Of a pre-activation; `Parts` has them by the same names."""
 
 
 def observe(run: Trajectory) -> Activity:
@@ -97,7 +97,7 @@ class Observer:
 
     def activity(self) -> Activity:
         """All that was seen; zeros where nothing was."""
-        self._behind.finish()
+        self._behind.end()
         gates, units = self._cell.gates, self._cell.units
         columns = [self._mean(name, len(gates) * units) for name in ("gates", "low", "high")]
         by_gate = zip(*(as_array(part.view(-1, units)) for part in columns), strict=True)
@@ -149,10 +149,10 @@ class _Moments:
 
     def add(self, rows: Tensor) -> None:
         """Some more of them, (N, width)."""
-        center = (_sum(rows) / len(rows)).to(rows.dtype)
+        center = (_sum(rows) / len(rows)).to(rows)
         deviation = rows - center
         rest = _sum(deviation) / len(rows)
-        self._scatter += _second_moments(deviation).to(rest.device)
+        self._scatter += _wide(_second_moments(deviation))
         self._counts.append(len(rows))
         self._means.append(_wide(center) + rest)
         self._rests.append(rest)
@@ -183,7 +183,7 @@ def _wide(values: Tensor) -> Tensor:
 def _sum(rows: Tensor) -> Tensor:
     """Σ over the rows; float64, right to float32's last digits."""
     found = _wide(rows.sum(0))
-    # Few enough may still be beyond float32's range.
+    # The sum of what float32 holds may be beyond its range.
     return found if _is_finite(found) else _wide(rows).sum(0)
 
 

@@ -55,6 +55,15 @@ def _inspect(path: str, options: Options, progress: Progress, in_full: bool) -> 
     checkpoint = checkpoints.read(Path(path), options.architecture)
 
     # Only now: a file that cannot be read should not have to wait for torch.
+    from rnndiag import execution
+
+    with execution.own_modes():
+        return _measured(checkpoint, options, progress, in_full)
+
+
+def _measured(
+    checkpoint: Checkpoint, options: Options, progress: Progress, in_full: bool
+) -> Diagnosis:
     from rnndiag import execution, losses, measurements, probe, recording, reporting, updates
 
     progress("rebuilding the network", 0.05)

@@ -23,7 +23,7 @@ from rnndiag.cells.linearisation import Linearisation, State
 BLOCK = 1 << 19
 """Elements of a block's pre-activations, about: few enough for a processor's caches, and steps
 enough that what is done once a block costs little."""
-SHORTEST, LONGEST = 8, 256
+SHORTEST, LONGEST = 4, 256
 """Timesteps of a block, whatever the batch."""
 KEPT = 256 << 20
 """Bytes of blocks that one layer keeps for the way back."""
@@ -127,7 +127,9 @@ class Trajectory:
     def _passage(self, place: int) -> Passage:
         return self.kept[place] or self._block(place).passage()
 
+    @torch.no_grad()
     def _block(self, place: int) -> Block:
+        # Not for speed alone: with gradients torch's kernels round otherwise than in `unroll`.
         start = place * _steps_of(self.cell, self.x)
         return _run_block(self.cell, self.x, self.starts[place], self.mask, start)
 

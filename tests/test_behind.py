@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
 import torch
 
-from rnndiag.behind import Behind
+from rnndiag.behind import Behind, _may_use_two_cores
 
 CPU = torch.device("cpu")
 
@@ -18,6 +19,11 @@ def test_everything_is_done_in_its_order() -> None:
         behind.do(done.append, place, brief=place % 7 == 3)
     behind.finish()
     assert done == list(range(50))
+
+
+@pytest.fixture(autouse=True)
+def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnndiag.behind._may_use_two_cores", lambda: True)
 
 
 def test_the_giver_goes_on_but_for_what_is_brief_or_another_devices() -> None:
@@ -53,17 +59,34 @@ def test_it_is_never_more_than_one_behind() -> None:
     assert begun == [0, 1]
 
 
-@pytest.mark.parametrize("next_one", ["do", "finish"])
-def test_what_is_raised_there_is_raised_here(next_one: str) -> None:
+@pytest.mark.parametrize("next_one", ["do", "finish", "end"])
+def test_what_is_raised_there_is_raised_here_and_from_then_on(next_one: str) -> None:
     behind = Behind(CPU)
 
     def fail(_: str) -> None:
         raise ZeroDivisionError
 
+    following = {"do": lambda: behind.do(print, "", brief=True)}
     behind.do(fail, "", brief=False)
-    with pytest.raises(ZeroDivisionError):
-        behind.finish() if next_one == "finish" else behind.do(print, "", brief=True)
-    behind.finish()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            following.get(next_one, getattr(behind, next_one))()
+
+
+def test_one_core_has_no_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for cores, asked, expected in (({0, 1}, "2", True), ({0}, "2", False), ({0, 1}, "1", False)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, own=cores: own, raising=False)
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert _may_use_two_cores() is expected
+
+
+def test_it_ends_with_its_work() -> None:
+    behind = Behind(CPU)
+    behind.do(len, "", brief=False)
+    behind.end()
+    with pytest.raises(RuntimeError):
+        behind.do(len, "", brief=False)
 
 
 def test_denormal_numbers_are_flushed_there_too() -> None:

@@ -133,6 +133,17 @@ def test_a_used_cell_can_be_copied_and_made_double(kind: str) -> None:
     assert torch.equal(unroll(cell, x, cell.zero_state(32), None).h, h)
 
 
+def test_a_used_cell_takes_other_weights() -> None:
+    cell, x = _cell("lstm", units=200, features=150), torch.randn(5, 32, 150)
+    unroll(cell, x, cell.zero_state(32), None)
+    halved = {name: part / 2 for name, part in cell.state_dict().items()}
+    cell.load_state_dict(halved)
+    other = _cell("lstm", units=200, features=150)
+    other.load_state_dict(halved)
+    run, fresh = (unroll(own, x, own.zero_state(32), None) for own in (cell, other))
+    assert torch.equal(run.h, fresh.h)
+
+
 def test_a_run_is_freed_as_soon_as_it_is_let_go() -> None:
     cell, (x, mask) = _cell("lstm"), _input()
     gc.disable()

@@ -267,6 +267,13 @@ def test_units_that_come_to_rest_far_from_where_they_began() -> None:
     agree(seen(cell, parts), want, rtol=1e-5, atol=1e-7)
 
 
+def test_sums_beyond_float32() -> None:
+    cell, parts = blocks([(torch.full((30, 8, 5), 3e38),)])
+    found = seen(cell, parts).units
+    np.testing.assert_allclose(found.mean, 3e38, rtol=1e-6)
+    np.testing.assert_allclose(found.mean_abs, 3e38, rtol=1e-6)
+
+
 @pytest.mark.parametrize("size", [1e-25, 1e-18, 1.0, 1e18, 1e25])
 def test_squares_beyond_float32(size: float) -> None:
     h = (size * drawn(30, 8, 5)).float()

@@ -53,3 +53,11 @@ def test_arrays_are_to_be_saved(weights: Path, name: str, key: str) -> None:
     assert f"numpy.savez('{name}.npz', {key}=array)" in caught.value.hint
     with pytest.raises(TypeError, match="named by its path, not given as dict"):
         rnndiag.diagnose({})  # type: ignore[arg-type]  # what is tested
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_callers_own_modes_change_nothing(mode: Any) -> None:
+    path = "samples/adding_gru.h5"
+    expected = rnndiag.diagnose(path)
+    with mode():
+        assert rnndiag.diagnose(path) == expected

@@ -18,6 +18,7 @@ from rnndiag.cells.linearisation import Linearisation, State
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.following import pulse_gradients, tangent_growth
+from rnndiag.pulses import floor
 from rnndiag.records import LayerSpec
 from rnndiag.recurrence import Passage, Trajectory, unroll
 
@@ -218,11 +219,18 @@ def test_masked_steps_do_nothing_to_a_tangent(case: Case) -> None:
         torch.testing.assert_close(got[real, b], want[:, 0], rtol=0, atol=1e-12)
 
 
+def test_the_floor_is_a_share_of_the_smallest_number_that_training_has() -> None:
+    assert floor(1e-2) / math.log(10) == pytest.approx(-39.93, abs=0.01)
+    assert floor(1e-5) / math.log(10) == pytest.approx(-42.93, abs=0.01)
+
+
+@pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
 @pytest.mark.parametrize("depth", [1e-3, 1e-40])
-def test_down_to_the_floor_a_pulse_is_followed_whole(depth: float) -> None:
+def test_down_to_the_floor_a_pulse_is_followed_whole(depth: float, size: float) -> None:
     cell = forgetful()
     run = unroll(cell, torch.randn(400, BATCH, INPUTS), cell.zero_state(BATCH), None)
-    at, cotangents = torch.tensor([399, 380, 200, -1]), vectors(run, PULSES)
+    at = torch.tensor([399, 380, 200, -1])
+    cotangents = tuple(size * part for part in vectors(run, PULSES))
     whole = pulse_gradients(run, at, cotangents).log_norm
     cut = pulse_gradients(run, at, cotangents, floor=math.log(depth)).log_norm
     followed = ~cut.isneginf()
@@ -230,7 +238,10 @@ def test_down_to_the_floor_a_pulse_is_followed_whole(depth: float) -> None:
     for sample, start in enumerate(at[:3]):
         relative = whole[:, :, sample] - whole[start, :, sample]
         assert bool((relative[~followed[:, :, sample]] <= math.log(depth)).all())
-    assert 0 < int(followed[:, 0, 0].sum()) < 400
+    # It ends a few steps behind the last pulse's floor: half of it is left in each.
+    end = int(followed[:, 0, 2].nonzero()[0])
+    assert end > 0
+    assert float(whole[end, :, 2].max() - whole[200, :, 2].max()) > 1.3 * math.log(depth) - 25
 
 
 class Scaling(Linearisation):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rnndiag.activations import tanh
 from rnndiag.cells.base import Cell
+from rnndiag.cells.linearisation import State
 
 _ONE_LAYER = (True, 1, 0.0, False, False, False)
 """With biases, one layer, no dropout, not in training, in one direction, time first."""
@@ -30,24 +31,20 @@ def fits(kernel: Callable[..., Any], cell: Cell, x: Tensor) -> bool:
     """
     own = [function.function for function in cell.functions]
     weights = cell.kernel.numel() + cell.recurrent_kernel.numel()
-    short = x.is_cuda or x.shape[1] * weights <= _SHORT[kernel]
-    return short and x.dtype == torch.float32 and own == [tanh, torch.sigmoid][: len(own)]
+    short = x.device.type == "cpu" and x.shape[1] * weights <= _SHORT[kernel]
+    is_plain = x.dtype == torch.float32 and own == [tanh, torch.sigmoid][: len(own)]
+    return (short or x.is_cuda) and is_plain
 
 
-def run(
-    kernel: Callable[..., Any],
-    x: Tensor,
-    state: Tensor | Sequence[Tensor],
-    weights: Sequence[Tensor],
-) -> Tensor:
-    """Hidden states after each step, (n, B, H), from the `state` (1, B, H).
+def run(kernel: Callable[..., Any], x: Tensor, state: State, weights: Sequence[Tensor]) -> Tensor:
+    """Hidden states after each step, (n, B, H), from the `state` (B, H) each.
 
     The `kernel` is ``torch.lstm`` or its like; the `weights` are kernel, recurrent kernel, bias
-    and, where there is one, recurrent bias, with the gates side by side in torch's order.
+    and recurrent bias as torch's modules keep them: a row for each pre-activation.
     """
-    *kernels, bias = weights[:3]
-    recurrent_bias = weights[3] if len(weights) > 3 else torch.zeros_like(bias)
-    # A row for each column of a kernel: torch's modules keep them so.
-    rows = [part.T.contiguous() for part in kernels]
-    found: Tensor = kernel(x, state, [*rows, bias, recurrent_bias], *_ONE_LAYER)[0]
+    # cuDNN takes no other than contiguous ones.
+    first = [part.unsqueeze(0).contiguous() for part in state]
+    rows = [part.contiguous() for part in weights]
+    given = first if len(first) > 1 else first[0]
+    found: Tensor = kernel(x, given, rows, *_ONE_LAYER)[0]
     return found

@@ -251,9 +251,17 @@ class Cell(nn.Module, ABC):
 
     def _apply(self, *args: Any, **options: Any) -> Any:
         """What `to` and `double` do to the weights: the products are others then."""
+        self._forget_products()
+        return super()._apply(*args, **options)  # type: ignore[no-untyped-call]
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        """Take other weights."""
+        self._forget_products()
+        return super().load_state_dict(*args, **options)
+
+    def _forget_products(self) -> None:
         for name in [own for own, value in vars(self).items() if isinstance(value, Product)]:
             del self.__dict__[name]
-        return super()._apply(*args, **options)  # type: ignore[no-untyped-call]
 
     def _keep(self, name: str, array: Array | None, *shape: int) -> None:
         """Hold an array, which must have this shape; zeros where the file has none."""

@@ -134,9 +134,8 @@ class GRU(Cell):
     def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
         if not self.reset_after or not _fused.fits(torch.gru, self, x):
             return None
-        weights = (self.kernel, self.recurrent_kernel, self.bias, self.recurrent_bias)
-        first, reset_first = state[0].unsqueeze(0), [_reset_first(part) for part in weights]
-        return _fused.run(torch.gru, x, first, reset_first)
+        weights = (self.kernel.T, self.recurrent_kernel.T, self.bias, self.recurrent_bias)
+        return _fused.run(torch.gru, x, state, [_reset_first(rows) for rows in weights])
 
     def parts(self, steps: Steps) -> Parts:
         parts = super().parts(steps)
@@ -199,10 +198,10 @@ class _Closed(Linearisation):
         return (self.update[t] * h + self.dh_du[t] * du + self.dh_dn[t] * dn,)
 
 
-def _reset_first(columns: Tensor) -> Tensor:
+def _reset_first(rows: Tensor) -> Tensor:
     """This project's blocks u, r, n in PyTorch's order r, u, n."""
-    u, r, n = columns.chunk(3, -1)
-    return torch.cat((r, u, n), -1)
+    u, r, n = rows.chunk(3)
+    return torch.cat((r, u, n))
 
 
 def _update_first(*arrays: Array) -> tuple[Array, ...]:

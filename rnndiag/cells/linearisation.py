@@ -26,7 +26,7 @@ class Linearisation(ABC):
 
     @property
     def bytes(self) -> int:
-        """Of its own arrays: tensors, or tuples of as many as there are steps."""
+        """Of its own arrays: tensors, and tuples of them."""
         return sum(map(_bytes, vars(self).values()))
 
 
@@ -60,6 +60,6 @@ class AutogradLinearisation(Linearisation):
 
 
 def _bytes(part: object) -> int:
-    if isinstance(part, tuple) and part:
-        return len(part) * _bytes(part[0])
+    if isinstance(part, tuple):
+        return sum(map(_bytes, part))
     return int(part.nbytes) if isinstance(part, Tensor) else 0

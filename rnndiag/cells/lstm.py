@@ -86,8 +86,8 @@ class LSTM(Cell):
     def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
         if self.projection is not None or not _fused.fits(torch.lstm, self, x):
             return None
-        first = [part.unsqueeze(0) for part in state]
-        return _fused.run(torch.lstm, x, first, (self.kernel, self.recurrent_kernel, self.bias))
+        weights = (self.kernel.T, self.recurrent_kernel.T, self.bias, torch.zeros_like(self.bias))
+        return _fused.run(torch.lstm, x, state, weights)
 
     def follow(self, gates: tuple[Tensor, ...], before: Tensor, first: State) -> State:
         i, f, g, o = gates

@@ -42,8 +42,8 @@ class SimpleRNN(Cell):
     def hidden_states(self, x: Tensor, state: State) -> Tensor | None:
         if not _fused.fits(torch.rnn_tanh, self, x):
             return None
-        weights = (self.kernel, self.recurrent_kernel, self.bias)
-        return _fused.run(torch.rnn_tanh, x, state[0].unsqueeze(0), weights)
+        weights = (self.kernel.T, self.recurrent_kernel.T, self.bias, torch.zeros_like(self.bias))
+        return _fused.run(torch.rnn_tanh, x, state, weights)
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)

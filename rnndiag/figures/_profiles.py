@@ -16,8 +16,13 @@ DEEPEST = -30.0
 
 
 def log10_of(profile: GradientProfile) -> Array:
-    """The profile as it is drawn; NaN, a gap, where the gradient is exactly 0."""
+    """The profile as it is drawn; NaN, a gap, where nothing of the gradient is left."""
     return np.array([np.nan if v is None else v for v in profile.log10_profile], float)
+
+
+def plain(log10: float, form: str) -> str:
+    """A power of ten as a number, 0.13 or 1.3e-09, be it beyond all floats."""
+    return f"{10.0**log10:{form}}" if log10 < 300 else f"1e+{log10:.0f}"
 
 
 def scale(axes: Axes, profiles: Sequence[GradientProfile]) -> None:
@@ -31,4 +36,4 @@ def scale(axes: Axes, profiles: Sequence[GradientProfile]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     # ``1``, ``0.1``, and ``1e-07`` where more zeros would have to be counted.
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda power, _: f"{10.0**power:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda power, _: plain(power, "g")))

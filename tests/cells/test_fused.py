@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 from equations import PLAIN, Case
 from torch import Tensor
-from trajectories import whole
+from trajectories import after, whole
 
 from rnndiag.cells import _fused
 from rnndiag.cells.base import Cell
@@ -34,12 +36,12 @@ NOT_FUSED = (
 CLOSE = {"rtol": 2e-5, "atol": 2e-6}
 
 
-def made(case: Case) -> tuple[Cell, Tensor, State]:
+def made(case: Case, batch: int = BATCH) -> tuple[Cell, Tensor, State]:
     """A cell in float32, an input and a state to start from."""
     cell = case.make(scale=0.5).cell
     torch.manual_seed(0)
-    initial = tuple(torch.randn_like(part) for part in cell.zero_state(BATCH))
-    return cell, torch.randn(STEPS, BATCH, INPUTS), initial
+    initial = tuple(torch.randn_like(part) for part in cell.zero_state(batch))
+    return cell, torch.randn(STEPS, batch, INPUTS), initial
 
 
 def in_float64(cell: Cell, x: Tensor, initial: State) -> tuple[Cell, Tensor, State]:
@@ -76,14 +78,11 @@ def test_masked_steps_are_left_out_among_them(case: Case, monkeypatch: pytest.Mo
     cell, x, initial = made(case)
     mask = torch.ones(STEPS, BATCH, dtype=torch.bool)
     mask[30:, 1] = mask[35:, 2] = False
-    called = []
-    at_once = type(cell).hidden_states
-    monkeypatch.setattr(
-        type(cell), "hidden_states", lambda *given: called.append(1) or at_once(*given)
-    )
+    at_once = Mock(wraps=cell.hidden_states)
+    monkeypatch.setattr(cell, "hidden_states", at_once)
     run = unroll(cell, x, initial, mask)
     assert len(run.kept) == 3
-    assert len(called) == 1
+    assert at_once.call_count == 1
     wide = unroll(*in_float64(cell, x, initial), mask)
     torch.testing.assert_close(run.h.double(), wide.h, **CLOSE)
 
@@ -102,6 +101,52 @@ def test_long_steps_go_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(_fused._SHORT, torch.lstm, BATCH * weights - 1)
     assert cell.hidden_states(x, initial) is None
     assert cell.hidden_states(x[:, 1:], tuple(part[1:] for part in initial)) is not None
+
+
+@pytest.mark.parametrize("case", FUSED, ids=str)
+def test_what_a_step_leaves_is_its_own_equation(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that an equation that does not fit the kernel shows in the network's outputs."""
+    cell, x, initial = made(case)
+    expected = unroll(cell, x, initial, None).h
+    told = cell.hidden_states(x, initial)
+    assert told is not None
+    monkeypatch.setattr(cell, "hidden_states", lambda *_: told + 0.1)
+    found = unroll(cell, x, initial, None).h
+    torch.testing.assert_close(found[0], expected[0], **CLOSE)
+    assert float((found[1:] - expected[1:]).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("case", FUSED, ids=str)
+def test_a_block_that_is_computed_again_is_the_same_to_the_last_bit(
+    case: Case, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within torch's reckoning of gradients too, where its kernels round in other ways."""
+    monkeypatch.setattr("rnndiag.recurrence.LONGEST", 16)
+    cell, x, initial = made(case, batch)
+    run = unroll(cell, x.requires_grad_(), initial, None)
+    assert torch.equal(after(run)[0], run.h)
+    assert run.h.requires_grad is False
+
+
+@pytest.mark.parametrize("case", FUSED, ids=str)
+def test_what_the_kernel_gets_lies_in_a_row(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuDNN refuses states of another layout, and a network may split them off a wider one."""
+    cell, x, initial = made(case)
+    wide = [torch.stack((part, part), -1)[..., 0] for part in initial]
+    assert not wide[0].is_contiguous()
+    seen = []
+
+    def kernel(_: Tensor, state: Any, weights: list[Tensor], *__: Any) -> tuple[Tensor]:
+        states = state if isinstance(state, list) else [state]
+        seen.extend(part.is_contiguous() for part in (*states, *weights))
+        return (x,)
+
+    weights = (cell.kernel.T, cell.recurrent_kernel.T, cell.bias, cell.bias)
+    _fused.run(kernel, x, tuple(wide), weights)
+    assert seen == [True] * (len(initial) + 4)
 
 
 def test_every_plain_cell_is_one_or_the_other() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
-from rnndiag.figures._profiles import DEEPEST, log10_of, scale
+from rnndiag.figures._profiles import DEEPEST, log10_of, plain, scale
 from rnndiag.figures._style import BLACK, BLUE, GRAY, PURPLE, SKY, VERMILION, legend, sheet
 from rnndiag.figures.base import Layer, Picture, Subject
 from rnndiag.measurements.gradient_span import GradientSpan
@@ -48,7 +48,7 @@ def _picture(layer: Layer, span: GradientSpan, lag: int | None) -> Picture:
 
 
 def _profile(axes: Axes, span: GradientSpan) -> None:
-    """The measured profile; a gap where the gradient is exactly 0."""
+    """The measured profile; a gap where nothing of the gradient is left."""
     axes.plot(log10_of(span), color=BLUE, label="mean of samples")
 
 
@@ -110,8 +110,8 @@ def _caption(span: GradientSpan, lag: int | None) -> str:
     return (
         f"Norm of the total gradient of (h, c), k steps before each sample's last real one; "
         f"it starts as {sent}. The span is one more than the last k at which at least "
-        f"{span.alpha:g} of it is left{_lag_told(lag)}. A gap is a gradient of exactly 0."
-        f"{_fit_told(span)}"
+        f"{span.alpha:g} of it is left{_lag_told(lag)}. Nothing is drawn "
+        f"of a gradient of 0 or under 1e-30.{_fit_told(span)}"
     )
 
 
@@ -134,6 +134,6 @@ def _alt(span: GradientSpan) -> str:
     under = "less than " if span.log10_profile[-1] is None else ""
     return (
         f"Line plot on a log axis. The gradient spans {reach}{counted(span.span, 'timestep')} of "
-        f"{span.timesteps}; {len(span.log10_profile) - 1} steps back {under}{10.0**end:.2g} of it "
-        f"is left."
+        f"{span.timesteps}; {len(span.log10_profile) - 1} steps back {under}{plain(end, '.2g')} of "
+        f"it is left."
     )
