@@ -2,7 +2,8 @@
 
 What `rnndiag` does between the probe and the report (states, gates, pulse, activity, budget),
 over what else the same weights and the same input could be put through. Shapes are (batch,
-timesteps, inputs, hidden); "left" is the pulse's share that arrives at the first step.
+timesteps, inputs, hidden); "left" is the pulse's share that arrives at the first step, or at the
+last one that it is followed to.
 """
 
 from __future__ import annotations
