@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from advise_runs import FAST, ROOT, SAMPLES, broken, complains, judged, network, process, run
-from click.testing import Result
-from sweep_crews import at_hand
+from sweep_crews import at_hand, rows, sweep
 
 from rnndiag import sweeping
-from rnndiag.sweeping import _keeping
-
-
-def sweep(*arguments: object) -> Result:
-    return run("sweep", *arguments, *FAST, "-q")
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "sweep.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -72,49 +61,6 @@ def test_a_sweep_and_its_resumption(runs: Path, tmp_path: Path) -> None:
     assert after[before[0]["path"]] == before[0]
     assert after[before[1]["path"]]["sha256"] != before[1]["sha256"]
     assert {row["status"] for row in after.values()} == {"ok"}
-
-
-def test_a_line_that_was_half_written_is_measured_again(runs: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert sweep(runs / "[12].pt", "-o", out).exit_code == 0
-    place = out / "sweep.jsonl"
-    first, second = place.read_text().splitlines()
-    place.write_text(f"{first}\n{second[:40]}")
-    result = sweep(runs / "[12].pt", "-o", out, "--resume")
-    assert "1 measured, 1 known from before" in result.stdout
-    assert [row["path"] for row in rows(out)] == [str(runs / f"{k}.pt") for k in (1, 2)]
-    assert place.read_text().startswith(f"{first}\n")
-    assert len((out / "sweep.csv").read_text().splitlines()) == 3
-
-
-@pytest.mark.parametrize("changed", [("--seed", 1), ("--lag", 3), ("--fail-on", "note")])
-def test_other_options_are_measured_anew(
-    runs: Path, tmp_path: Path, changed: tuple[object, ...]
-) -> None:
-    out = tmp_path / "out"
-    sweep(runs / "1.pt", "-o", out)
-    result = sweep(runs / "1.pt", "-o", out, "--resume", *changed)
-    assert "known from before" not in result.stdout
-    assert len(rows(out)) == 1
-    assert (
-        sweep(runs / "1.pt", "-o", out, "--resume", *changed).stdout.count("0 measured, 1 known")
-        == 1
-    )
-
-
-def test_rows_of_other_files_and_versions_are_kept(runs: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    sweep(runs / "1.pt", "-o", out)
-    older = {"path": str(runs / "2.pt"), "stamp": {"version": "0"}, "of": "another time"}
-    other = {"path": "gone.pt", "something": 1}
-    with (out / "sweep.jsonl").open("a") as file:
-        file.write("".join(f"{json.dumps(row)}\n" for row in (older, other)))
-    assert sweep(runs / "2.pt", "-o", out, "--resume").exit_code == 0
-    assert [row["path"] for row in rows(out)] == [
-        *(str(runs / "1.pt"), "gone.pt", str(runs / "2.pt"))
-    ]
-    assert rows(out)[1] == other
-    assert rows(out)[2]["status"] == "ok"
 
 
 def test_a_row_is_what_advise_says(tmp_path: Path) -> None:
@@ -191,7 +137,13 @@ def test_the_output_is_a_file_and_no_input(runs: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert not result.stdout
     assert text.read_text().startswith("## rnndiag: ")
-    complains(sweep(runs / "1.pt", "-o", tmp_path, "--output", runs / "1.pt"), "overwritten")
+    own = out / "sweep.jsonl", out / "sweep.csv"
+    before = [place.read_text() for place in own]
+    (runs / "all.txt").write_text(str(runs / "1.pt"))
+    for taken in (runs / "1.pt", runs / "all.txt", *own):
+        result = sweep(runs / "all.txt", "-o", out, "--resume", "--output", taken)
+        complains(result, "overwritten")
+    assert [place.read_text() for place in own] == before
 
 
 @pytest.mark.parametrize(
@@ -203,6 +155,7 @@ def test_the_output_is_a_file_and_no_input(runs: Path, tmp_path: Path) -> None:
         (["--baseline", "gone.json"], "gone.json"),
         (["--select", "RNN999"], "RNN999"),
         (["--dask", "x:1", "-j", "2"], "--jobs beside --dask"),
+        (["--limit", "nan"], "--limit nan: no number of seconds"),
     ],
 )
 def test_what_is_wrong_with_all_is_told_at_once(
@@ -213,73 +166,21 @@ def test_what_is_wrong_with_all_is_told_at_once(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_that_is_no_text(runs: Path, tmp_path: Path) -> None:
-    """Linux takes any bytes; UTF-8 does not."""
-    (runs / "1.pt").rename(os.fsdecode(os.fsencode(runs) + b"/\xff.pt"))
-    out = tmp_path / "out"
-    for more in ([], ["--resume"]):
-        assert sweep(runs / "[!3].pt", "-o", out, *more).exit_code == 0
-        assert len(rows(out)) == len((out / "sweep.csv").read_text().splitlines()) - 1 == 2
-
-
-def test_a_file_that_is_no_sweep_is_left_alone(runs: Path, tmp_path: Path) -> None:
-    (tmp_path / "sweep.jsonl").write_text('{"path": "x"}\nsomething else\n')
-    complains(sweep(runs / "1.pt", "-o", tmp_path, "--resume"), "line 2 is no row of a sweep")
-    assert "something else" in (tmp_path / "sweep.jsonl").read_text()
-
-
-def test_rows_that_cannot_be_written(runs: Path, tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("")
-    complains(sweep(runs / "1.pt", "-o", tmp_path / "taken" / "out"), "taken")
-
-
-def test_one_sweep_at_a_time_in_a_folder(runs: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    with _keeping.alone(out):
-        complains(sweep(runs / "1.pt", "-o", out), f"{out}: another sweep", "-o DIR")
-        complains(sweep(runs / "1.pt", "-o", out, "--resume"), f"{out}: another sweep")
-    assert list(out.iterdir()) == []
-    assert sweep(runs / "1.pt", "-o", out).exit_code == 0
-    assert {path.name for path in out.iterdir()} == {"sweep.jsonl", "sweep.csv"}
-
-
-def test_a_sweep_that_was_killed_keeps_nobody_out(runs: Path, tmp_path: Path) -> None:
-    code = (
-        "import os, pathlib\nfrom rnndiag.sweeping import _keeping\n"
-        f"with _keeping.alone(pathlib.Path({str(tmp_path)!r})):\n    os._exit(9)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
-    assert (tmp_path / ".sweep.lock").exists()
-    assert sweep(runs / "1.pt", "-o", tmp_path, "--resume").exit_code == 0
-
-
-def test_where_a_file_system_has_no_locks_sweeps_go_on(
-    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("said", "limit"), [("inf", None), ("1e10", None), ("0.5", 0.5), ("1e9", 1e9)]
+)
+def test_a_limit_that_nobody_can_wait_for_is_none(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, limit: float | None
 ) -> None:
-    def none(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOTSUP, "no locks")
+    seen: list[float | None] = []
 
-    monkeypatch.setattr("filelock.FileLock.acquire", none)
-    assert sweep(runs / "1.pt", "-o", tmp_path).exit_code == 0
+    def noted(jobs: int, limit: float | None) -> AbstractContextManager[sweeping.Crew]:
+        seen.append(limit)
+        return at_hand(jobs, 0.0)
 
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_disk_that_is_full(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = _keeping._begin
-
-    def full(place: Path, text: str) -> None:
-        begin(place, text)
-        if place.suffix == ".csv":
-            place.unlink()
-            place.symlink_to("/dev/full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(_keeping, "_begin", full)
-        result = sweep(runs / "[12].pt", "-o", tmp_path)
-    complains(result, f"{tmp_path}: the rows cannot be written there: No space left", "--resume")
-    (tmp_path / "sweep.csv").unlink()
-    assert "1 known from before" in sweep(runs / "[12].pt", "-o", tmp_path, "--resume").stdout
-    assert len((tmp_path / "sweep.csv").read_text().splitlines()) == len(rows(tmp_path)) + 1 == 3
+    monkeypatch.setattr(sweeping, "local", noted)
+    assert sweep(runs / "1.pt", "-o", tmp_path, "--limit", said).exit_code == 0
+    assert seen == [limit]
 
 
 def test_an_archive_is_called_as_the_user_does(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,15 @@ if TYPE_CHECKING:
     from rnndiag.records import Row
 
 _LIMIT = 300
+
+
+def _possible(seconds: float) -> float | None:
+    """A limit that can be waited for; None for one that is as good as none."""
+    if math.isnan(seconds):
+        raise BadOption("--limit nan: no number of seconds", "--limit inf is no limit at all")
+    return seconds if seconds <= threading.TIMEOUT_MAX else None
+
+
 _workers = group("Workers")
 _WORKERS = together(
     _workers(
@@ -40,6 +51,7 @@ _WORKERS = together(
         type=click.FloatRange(min=0, min_open=True),
         default=_LIMIT,
         show_default=True,
+        callback=lambda context, option, seconds: _possible(seconds),
         help="A checkpoint that takes longer is ended: one failed row.",
     ),
 )
@@ -73,7 +85,7 @@ def sweep(
     patterns: tuple[str, ...],
     jobs: int | None,
     dask: str | None,
-    limit: float,
+    limit: float | None,
     folder: Path,
     resume: bool,
     config: Path | None,
@@ -104,7 +116,9 @@ def sweep(
     place = None if common["output"] == Path("-") else common["output"]
     found = sweeping.find(patterns)
     if place is not None:
-        places.check([place], places.read(found.files, common, chosen.configuration.source))
+        read = places.read(found.files, common, chosen.configuration.source)
+        lists = map(Path, found.lists)
+        places.check([place], [*read, *lists, *sweeping.places(folder)])
     if dask is not None:
         tell: dict[str, Any] = {} if common["quiet"] else {"tell": complain}
         crew = sweeping.dask(dask, limit, **tell)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from rnndiag.records.common import Direction
-from rnndiag.records.judgement import Severity
+from rnndiag.records.judgement import SEVERITIES, Severity
 
 RowStatus = Literal["ok", "failed", "timeout", "crashed"]
 """*failed* is an error that was told, *timeout* a worker that had to be ended, *crashed* one that
@@ -87,3 +88,20 @@ class Sweep:
     def exit_code(self) -> int:
         """The worst status of all: the highest."""
         return max((row.exit_code for row in self.rows), default=0)
+
+    @property
+    def rules(self) -> dict[str, Counter[Severity | None]]:
+        """In how many checkpoints each rule found what at worst; the worst and most frequent first.
+
+        None stands for rows of earlier versions, which do not tell.
+        """
+        counts: dict[str, Counter[Severity | None]] = {}
+        for row in self.rows:
+            for code in row.findings:
+                counts.setdefault(code, Counter())[row.worst.get(code)] += 1
+        return dict(sorted(counts.items(), key=_order))
+
+
+def _order(rule: tuple[str, Counter[Severity | None]]) -> tuple[list[int], str]:
+    code, counts = rule
+    return [-counts[severity] for severity in (*SEVERITIES, None)], code

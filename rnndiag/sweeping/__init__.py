@@ -18,10 +18,10 @@ from rnndiag.records import Row, Sweep
 from rnndiag.sweeping import _keeping, _tasks
 from rnndiag.sweeping._crews import Crew, cores, dask, local
 from rnndiag.sweeping._finding import Found, find
-from rnndiag.sweeping._keeping import Keeper, Kept
+from rnndiag.sweeping._keeping import Keeper, Kept, places
 from rnndiag.sweeping._tasks import Task
 
-__all__ = ["Crew", "cores", "dask", "find", "local", "sweep"]
+__all__ = ["Crew", "cores", "dask", "find", "local", "places", "sweep"]
 
 Hear = Callable[[Sequence[Row]], None]
 """Is told the rows that were there already, if any, then each one when it has come."""
@@ -45,9 +45,11 @@ def sweep(
     """
     started = perf_counter()
     tasks = _tasks.tasks(found.files, choose)
-    # The crew first: where there is none, no folder is made.
-    with crew as workers, nullcontext() if folder is None else _keeping.alone(folder):
-        rows, resumed = _gathered(tasks, workers, folder, resume, hear)
+    with nullcontext() if folder is None else _keeping.alone(folder):
+        before = _keeping.earlier(folder, resume=resume) if folder is not None else {}
+        # Only now: a sweep that is refused must not trouble a cluster.
+        with crew as workers:
+            rows, resumed = _gathered(tasks, before, workers, folder, hear)
     return Sweep(
         rows=tuple(rows[path] for path in found.files),
         seconds=perf_counter() - started,
@@ -59,13 +61,12 @@ def sweep(
 
 def _gathered(
     tasks: Sequence[Task],
+    before: Kept,
     workers: Crew,
     folder: Path | None,
-    resume: bool,
     hear: Hear,
 ) -> tuple[dict[str, Row], int]:
     """All rows by their path, and how many of them were there already."""
-    before = _keeping.earlier(folder, resume=resume) if folder is not None else {}
     rows = _keeping.still_true(before, tasks)
     resumed = len(rows)
     left = [task for task in tasks if task.path not in rows]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(::[a-z][a-z0-9+.-]*)*://", re.IGNORECASE)
+_KIND = re.compile(r"(?:^|::)([a-z][a-z0-9+.-]*)(?=::|://)", re.IGNORECASE)
+"""One in an address, which may have several: ``zip://x.pt::s3://bucket/a.zip``."""
 _CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 """What file systems call the time of the last change, or a digest of the content."""
 _PIECE = 1 << 20
@@ -53,13 +55,12 @@ def resolved(address: str) -> list[str]:
 
 def check(addresses: Iterable[str]) -> None:
     """Raise `BadOption` where something is not installed that it takes for one of them."""
-    by_kind = {address.partition("://")[0]: address for address in addresses}
-    for kind, address in by_kind.items():
+    kinds = {kind.lower(): own for own in addresses for kind in _KIND.findall(own)}
+    for kind, address in kinds.items():
         with _told(address, BadOption):
             from fsspec import get_filesystem_class
 
-            for protocol in kind.split("::"):
-                get_filesystem_class(protocol)
+            get_filesystem_class(kind)
 
 
 def changed(address: str) -> tuple[int | None, str | None]:
@@ -89,7 +90,8 @@ def fetched(address: str) -> Iterator[Path]:
 def _opened(address: str) -> tuple[AbstractFileSystem, str]:
     from fsspec.core import url_to_fs
 
-    system, path = url_to_fs(address)
+    # fsspec does not know them in capitals.
+    system, path = url_to_fs(_KIND.sub(lambda kind: kind[0].lower(), address))
     return system, str(path)
 
 
@@ -103,7 +105,7 @@ def _told(address: str, kind: type[BadOption] | type[UnreadableCheckpoint]) -> I
     except FileNotFoundError as error:
         raise kind(f"{address}: no such file", "check the address") from error
     except Exception as error:  # each file system has errors of its own
-        what = str(error).partition("\n")[0] or type(error).__name__
+        what = ": ".join(filter(None, (type(error).__name__, str(error).partition("\n")[0])))
         hint = "check the address, and that this machine may read it"
         raise kind(f"{address}: cannot be read: {what}", hint) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -28,10 +29,8 @@ from rnndiag.sweeping._tasks import Measure, Task
 if TYPE_CHECKING:
     from distributed import Client
 
-_AT_A_PROCESS = 2
-"""Tasks that are handed to each: one is measured there, and one waits."""
-_AHEAD = 2
-"""Tasks for each of those that wait here, so that none ever waits for a task."""
+_AHEAD = 4
+"""Tasks under way for each process: one is measured, one waits there, and two here."""
 _AHEAD_OF_A_CLUSTER = 256
 _ANSWER = "10s"
 """How long a scheduler may take to answer."""
@@ -114,10 +113,11 @@ def local(
     A checkpoint that takes more than `limit` seconds is ended with its process.
     """
     lanes = Lanes(_tasks.warm_up, jobs)
-    threads = ThreadPoolExecutor(_AT_A_PROCESS * jobs, thread_name_prefix="rnndiag-lane")
+    # One for each task under way, so that `lanes` knows how many are left.
+    threads = ThreadPoolExecutor(_AHEAD * jobs, thread_name_prefix="rnndiag-lane")
     run = partial(isolated, lanes, measure, limit)
     try:
-        yield Crew(submit=partial(threads.submit, run), most=_AHEAD * _AT_A_PROCESS * jobs)
+        yield Crew(submit=partial(threads.submit, run), most=_AHEAD * jobs)
     finally:
         # In this order: what waits must not start a process again that is ended here.
         threads.shutdown(wait=False, cancel_futures=True)
@@ -153,13 +153,14 @@ def dask(
         told = f"--dask {address}: the scheduler has no worker; waiting for one"
         tell(told, f"`dask worker {address}` starts one, where rnndiag is installed")
     executor = client.get_executor(pure=False)
-    run = partial(_on_worker, measure, limit)
+    token = uuid.uuid4().hex
+    run = partial(_on_worker, token, measure, limit)
     try:
         yield Crew(submit=partial(executor.submit, run), most=_AHEAD_OF_A_CLUSTER)
     finally:
         executor.shutdown(wait=False)
         with suppress(Exception):  # a cluster that has gone has no processes either
-            client.run(_close_lanes)
+            client.run(_close_lanes, token)
         client.close()
 
 
@@ -183,20 +184,23 @@ _LOCK = threading.Lock()
 
 
 @cache
-def _made_lanes() -> Lanes:
+def _made_lanes(token: str) -> Lanes:
     return Lanes(_tasks.warm_up)
 
 
-def _own_lanes() -> Lanes:
-    """The processes of a Dask worker, as many as it has threads."""
+def _own_lanes(token: str) -> Lanes:
+    """A sweep's processes at a Dask worker, as many as that has threads."""
     with _LOCK:  # `cache` may make two at a time
-        return _made_lanes()
+        return _made_lanes(token)
 
 
-def _on_worker(measure: Measure, limit: float | None, task: Task) -> Row:
-    return isolated(_own_lanes(), measure, limit, task)
+def _on_worker(token: str, measure: Measure, limit: float | None, task: Task) -> Row:
+    return isolated(_own_lanes(token), measure, limit, task)
 
 
-def _close_lanes() -> None:
-    _own_lanes().close()
-    _made_lanes.cache_clear()
+def _close_lanes(token: str) -> None:
+    """End one sweep's processes; others may be at work at the same worker.
+
+    They stay known, closed and empty: a task that comes late must not start new ones.
+    """
+    _own_lanes(token).close()

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -37,6 +37,8 @@ class Found:
 
     files: tuple[str, ...]
     notes: tuple[str, ...]
+    lists: tuple[str, ...] = ()
+    """The files that named some of them."""
 
 
 def find(patterns: Sequence[str]) -> Found:
@@ -57,7 +59,8 @@ def find(patterns: Sequence[str]) -> Found:
         told = f"{', '.join(named)}: no checkpoint is there"
         raise BadOption(told, "; ".join(_notes(left_out)) or "name files, a folder, or a pattern")
     _addresses.check(filter(_addresses.is_address, found.values()))
-    return Found(files=tuple(found.values()), notes=tuple(_notes(left_out)))
+    lists = tuple(str(own) for own in map(_list, patterns) if own is not None)
+    return Found(files=tuple(found.values()), notes=tuple(_notes(left_out)), lists=lists)
 
 
 def _identity(file: str) -> str:
@@ -71,16 +74,23 @@ def _expanded(pattern: str, left_out: Counter[str]) -> Iterator[str]:
         return
     for line in lines:
         # One of ten thousand that has gone since is one row that says so.
-        is_plain = not glob.has_magic(line) and not Path(line).is_dir()
+        is_plain = not glob.has_magic(line) and not _is(Path.is_dir, line)
         yield from [line] if is_plain else _named(line, left_out)
+
+
+def _is(kind: Callable[[Path], bool], place: str) -> bool:
+    try:
+        return kind(Path(place))
+    except OSError:  # it may not be looked at, or its name is too long
+        return False
 
 
 def _lines(pattern: str) -> list[str] | None:
     """What a list names, comments and empty lines apart; None where the pattern is no list."""
     if pattern == _STDIN:
         return _meant(sys.stdin)
-    path = Path(pattern.removeprefix(_LIST))
-    if not pattern.startswith(_LIST) and not (path.suffix == ".txt" and path.is_file()):
+    path = _list(pattern)
+    if path is None:
         return None
     try:
         with path.open(encoding="utf-8") as file:
@@ -89,6 +99,12 @@ def _lines(pattern: str) -> list[str] | None:
         what = getattr(error, "strerror", None) or "it is no text"
         hint = "a list is a text file with one path, pattern or address on each line"
         raise BadOption(f"{path}: the list cannot be read: {what}", hint) from error
+
+
+def _list(pattern: str) -> Path | None:
+    is_text = pattern.endswith(".txt") and _is(Path.is_file, pattern)
+    is_list = pattern.startswith(_LIST) or is_text
+    return Path(pattern.removeprefix(_LIST)) if is_list else None
 
 
 def _meant(lines: Iterable[str]) -> list[str]:
@@ -100,11 +116,15 @@ def _named(pattern: str, left_out: Counter[str]) -> list[str]:
     if _addresses.is_address(pattern):
         return _elsewhere(pattern, left_out)
     path = Path(pattern)
-    if path.is_dir() and not (path / _FOLDER_MARK).is_file():
-        return sorted(_below(path, left_out), key=_natural)
-    if path.exists() or _IN_ARCHIVE in pattern:
-        return [pattern]
-    found = sorted(map(str, matching(pattern)), key=_natural)
+    try:
+        if path.is_dir() and not (path / _FOLDER_MARK).is_file():
+            return sorted(_below(path, left_out), key=_natural)
+        if _IN_ARCHIVE in pattern or path.exists():
+            return [pattern]
+        found = sorted(map(str, matching(pattern)), key=_natural)
+    except OSError as error:
+        hint = "check the path, and that you may read it"
+        raise BadOption(f"{pattern}: cannot be read: {error.strerror}", hint) from error
     if not found:
         hint = "name checkpoints, a folder, a pattern in quotes, or @LIST"
         raise BadOption(f"{pattern}: no files there", hint)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from rnndiag.checkpoints.base import sha256
-from rnndiag.errors import BadOption
+from rnndiag.errors import BadOption, RnndiagError
 from rnndiag.files import replacing
 from rnndiag.outputs.sweeps import csv as csv_lines
 from rnndiag.outputs.sweeps.json import row_line
@@ -33,19 +33,22 @@ Kept = dict[str, dict[str, Any]]
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other sweeps out of a folder, which is made, until the block or the process ends.
+    """Keep other sweeps out of a folder until the block or the process ends.
 
-    Raises `BadOption` where one is at work there, or the folder cannot be written.
+    The folder is made, and removed again where it stays empty. Raises `BadOption` where one is
+    at work there, or the folder cannot be written.
     """
     from filelock import FileLock, Timeout  # which workers need not import
 
     with _writing(folder, _ELSEWHERE):
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        told = f"{folder}: another sweep writes its rows there"
+        name = "the current folder" if folder == Path() else folder
+        told = f"{name}: another sweep writes its rows there"
         raise BadOption(told, f"wait for it; or {_ELSEWHERE}") from error
     except (OSError, NotImplementedError):
         pass  # some file systems have no locks; a folder that cannot be written is told later
@@ -56,6 +59,14 @@ def alone(folder: Path) -> Iterator[None]:
             with suppress(OSError):  # Windows keeps a file that is open
                 (folder / _LOCK).unlink()
             lock.release()
+        with suppress(OSError):  # there is something in it, as a rule
+            for place in made:
+                place.rmdir()
+
+
+def places(folder: Path) -> list[Path]:
+    """The files of a sweep that keeps its rows in a folder."""
+    return [folder / ROWS, folder / TABLE]
 
 
 class Keeper:
@@ -107,8 +118,11 @@ def _writing(folder: Path, hint: str) -> Iterator[None]:
 
 
 def _begin(place: Path, text: str) -> None:
-    with replacing(place) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    try:
+        with replacing(place) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except BadOption as error:
+        raise BadOption(error.message, _ELSEWHERE) from error
 
 
 # ---------------------------------------------------------------- what is there already
@@ -122,7 +136,7 @@ def earlier(folder: Path, *, resume: bool) -> Kept:
     """
     place = folder / ROWS
     if not resume:
-        for taken in (place, folder / TABLE):
+        for taken in places(folder):
             if taken.exists():
                 hint = f"--resume goes on with it; or {_ELSEWHERE}"
                 raise BadOption(f"{taken}: is there already", hint)
@@ -156,8 +170,10 @@ def still_true(rows: Kept, tasks: Iterable[Task]) -> dict[str, Row]:
     found = {}
     for task in tasks:
         row = _row(rows.get(task.path))
-        if row is not None and row.status == "ok" and _same(row, task):
-            found[task.path] = row
+        # What cannot be asked any more is one more row that says so.
+        with suppress(RnndiagError, OSError):
+            if row is not None and row.status == "ok" and _same(row, task):
+                found[task.path] = row
     return found
 
 

@@ -92,7 +92,7 @@ class Lane:
             given: T = answer.result(limit)
         except TooLong as error:
             self._expired = True
-            self._process.kill()
+            self._kill()
             told = f"took more than {limit:g} s, and was ended"
             raise Hung(told, perf_counter() - started) from error
         except Lost as error:
@@ -107,15 +107,27 @@ class Lane:
         return not self._expired and self._process.poll() is None
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
-        self._process.kill()
+        """End the process, whatever it is doing, and what it has started."""
+        self._kill()
         self._process.wait()
-        self._listener.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
+        # A process in a session of its own may hold the pipes open: the listener is left to it.
+        self._listener.join(_GRACE)
+        if not self._listener.is_alive():
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe is not None
+                with suppress(OSError):
+                    pipe.close()
         self._folder.cleanup()
+
+    def _kill(self) -> None:
+        if self._process.returncode is None:  # else its number may be another's by now
+            self._kill_group()
+            self._process.kill()
+
+    def _kill_group(self) -> None:
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _asked(self, call: bytes) -> tuple[Future[Any], Future[Any] | None]:
         """The answer to come, and the one before it that the process still owes."""
@@ -144,8 +156,9 @@ class Lane:
         # Its pipes close a moment before the process has ended and tells its status.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_GRACE)
-        self._process.kill()
-        what = _ended(self._process.wait())
+            self._kill_group()  # what it has started would go on
+        self._kill()
+        what = _manner(self._process.wait())
         with self._lock:
             self._ended = True
         for answer in self._owed:
@@ -153,7 +166,7 @@ class Lane:
             answer.set_exception(Lost(what) if is_at_fault else NotBegun(what))
 
 
-def _ended(code: int) -> str:
+def _manner(code: int) -> str:
     """How a process came to its end, by its return code."""
     if code >= 0:
         return f"its process ended by itself, with status {code}"

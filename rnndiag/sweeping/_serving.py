@@ -7,6 +7,7 @@ import pickle
 import shutil
 import signal
 import threading
+from functools import partial
 from queue import SimpleQueue
 from typing import IO, Any
 
@@ -21,6 +22,10 @@ def serve(folder: str) -> None:
     # Whoever started this says when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked, answers = _private(0, "rb"), _private(1, "wb")
+    # What a checkpoint's own code forks must not keep them open behind this process's end.
+    if hasattr(os, "register_at_fork"):
+        for pipe in (asked, answers):
+            os.register_at_fork(after_in_child=partial(os.close, pipe.fileno()))
     calls: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(asked, calls, folder), daemon=True).start()
     while True:

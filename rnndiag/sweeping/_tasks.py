@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from stat import S_ISREG
 from time import perf_counter
 from typing import Any
 
@@ -129,11 +130,12 @@ def stamped(task: Task) -> Stamp:
     if _addresses.is_address(task.place):
         size, modified = _addresses.changed(task.place)
         return replace(stamp, bytes=size, modified=modified)
-    path = Path(task.place)
-    if not path.is_file():
-        # A folder's time says nothing of its files, and a file in an archive has none here.
+    try:
+        found = Path(task.place).stat()
+    except OSError:  # a file in an archive has none; and why none can be read is told by who reads
         return stamp
-    found = path.stat()
+    if not S_ISREG(found.st_mode):
+        return stamp  # a folder's time says nothing of its files
     return replace(stamp, bytes=found.st_size, modified=str(found.st_mtime_ns))
 
 

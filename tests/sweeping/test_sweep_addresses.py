@@ -136,6 +136,8 @@ def test_rows_hold_as_long_as_the_place_says_nothing_else(bucket: Any) -> None:
     assert _keeping.still_true(unsaid, [task]) == {}
     bucket.pipe("/runs/a/ckpt-9.pt", bucket.cat("/runs/a/ckpt-9.pt"))
     assert _keeping.still_true(kept, [task]) == {}
+    bucket.rm("/runs/a/ckpt-9.pt")
+    assert _keeping.still_true(kept, [task]) == {}
 
 
 def test_without_fsspec_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,8 +190,15 @@ def test_of_addresses_in_one_another_each_kind_is_looked_at(
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(BadOption, match="s3fs"):
         _addresses.check(["file:///1.pt", "simplecache::s3://bucket/1.pt"])
-    with pytest.raises(BadOption, match="nosuch"):
+    with pytest.raises(BadOption, match="s3fs"):
+        _addresses.check(["zip://1.pt::file:///1.zip", "zip://1.pt::S3://bucket/1.zip"])
+    with pytest.raises(BadOption, match="ValueError: Protocol not known: nosuch"):
         _addresses.check(["nosuch://1.pt"])
+
+
+def test_a_kind_of_address_may_be_in_capitals(bucket: Any) -> None:
+    assert len(_addresses.resolved("MEMORY://runs/a")) == 3
+    assert measured("Memory://runs/a/ckpt-9.pt").status == "ok"
 
 
 def test_an_address_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

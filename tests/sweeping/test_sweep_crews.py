@@ -6,18 +6,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
 
 import planted
 import pytest
 
 from rnndiag.advising import Case
-from rnndiag.errors import RnndiagError
 from rnndiag.records import Row
-from rnndiag.sweeping import _lane, _tasks, local
-from rnndiag.sweeping._lane import Closed, Hung, Lane, Lost, NotBegun
+from rnndiag.sweeping import _tasks, local
+from rnndiag.sweeping._lane import Closed, Lost
 from rnndiag.sweeping._lanes import Lanes
 from rnndiag.sweeping._tasks import Task
 
@@ -30,14 +28,6 @@ def tasks(*names: str) -> list[Task]:
 def _cold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing planted needs torch."""
     monkeypatch.setattr(_tasks, "warm_up", planted.nothing)
-
-
-def _sleeps(_: int) -> None:
-    time.sleep(600)
-
-
-def ended(_: object) -> None:
-    raise SystemExit(4)
 
 
 def rows(names: Iterable[str], *, jobs: int = 2, limit: float | None = 20.0) -> dict[str, Row]:
@@ -132,26 +122,6 @@ def test_no_process_outlives_an_interruption() -> None:
     assert not [own for own in threading.enumerate() if own.name.startswith("rnndiag-lane")]
 
 
-def test_a_process_ends_with_whoever_started_it(tmp_path: Path) -> None:
-    """As where that was killed: nobody can take the answer of what it hangs in."""
-    lane, sign = Lane(), tmp_path / "sign"
-    with ThreadPoolExecutor(1) as thread:
-        calling = thread.submit(lane.call, _sleep, sign, 60.0)
-        while not sign.exists():
-            time.sleep(0.02)
-        assert lane._process.stdin is not None
-        lane._process.stdin.close()
-        with pytest.raises(Lost, match="status 1"):
-            calling.result()
-    lane.close()
-    assert not alive(lane._process.pid)
-
-
-def _sleep(sign: Path) -> None:
-    sign.touch()
-    time.sleep(600)
-
-
 def test_its_temporary_files_go_with_it() -> None:
     lanes = Lanes(planted.nothing)
     with pytest.raises(Lost):
@@ -175,57 +145,6 @@ def test_a_process_that_ended_in_between_is_nobodys_fault() -> None:
     lanes.close()
 
 
-@pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane()
-    assert lane.call(_own_pid, None, 20.0) == lane._process.pid
-    assert lane.brisk
-    yield lane
-    lane.close()
-
-
-def _two(lane: Lane, first: Callable[[], object], then: float) -> tuple[Future[object], ...]:
-    """A call, and one behind it that takes no time and may take `then` seconds."""
-    with ThreadPoolExecutor(2) as threads:
-        one = threads.submit(first)
-        while not lane._owed:
-            time.sleep(0.001)
-        two: Future[object] = threads.submit(lane.call, _own_pid, None, then)
-    return one, two
-
-
-def test_the_time_of_a_call_begins_when_the_one_before_it_is_done(lane: Lane) -> None:
-    one, two = _two(lane, lambda: lane.call(time.sleep, 1.5, None), then=1.0)
-    assert one.result() is None
-    assert two.result() == lane._process.pid
-
-
-@pytest.mark.parametrize(("what", "limit", "kind"), [(os._exit, 20.0, Lost), (_sleeps, 0.2, Hung)])
-def test_what_ends_a_process_is_the_fault_of_the_call_under_way(
-    lane: Lane, what: Callable[[int], object], limit: float, kind: type[Lost]
-) -> None:
-    one, two = _two(lane, lambda: lane.call(what, 5, limit), then=20.0)
-    assert type(one.exception()) is kind
-    assert type(two.exception()) is NotBegun
-    assert not lane.open
-
-
-def test_no_call_waits_behind_one_that_may_take_long() -> None:
-    lanes = Lanes(planted.nothing, 1)
-    lanes.run(_own_pid, None, 20.0)
-    lane = lanes._taken()
-    assert lanes._brisk() is lane
-    lane.brisk = False
-    assert lanes._idle() is lanes._new() is lanes._brisk() is None
-    lanes.close()
-
-
-def test_a_long_call_is_not_brisk(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_lane, "_BRIEF", 0.0)
-    lane.call(_own_pid, None, 20.0)
-    assert not lane.brisk
-
-
 def _own_pid(_: None) -> int:
     return os.getpid()
 
@@ -239,9 +158,3 @@ def _temporary(_: None) -> str:
 def _leaves_a_file(_: None) -> None:
     (Path(_temporary(None)) / "left").write_text("")
     os._exit(1)
-
-
-def test_workers_that_cannot_be_started_are_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tasks, "warm_up", ended)
-    with pytest.raises(RnndiagError, match=r"could not be started: .* status 4"):
-        rows(["ok-1"])

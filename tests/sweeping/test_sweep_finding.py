@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rnndiag.advising import Case
 from rnndiag.errors import BadOption
-from rnndiag.sweeping import find
+from rnndiag.sweeping import _tasks, find
 
 
 @pytest.fixture
@@ -135,6 +136,24 @@ def test_what_leads_to_nothing(runs: Path, pattern: str, told: str) -> None:
         find([pattern])
     assert told in caught.value.message
     assert caught.value.hint
+
+
+def test_a_name_that_is_too_long(runs: Path) -> None:
+    """As what may not be looked at: an error of its own, or a row where only a list names it."""
+    name = f"{'x' * 300}.pt"
+    with pytest.raises(BadOption, match="cannot be read: File name too long"):
+        find([name])
+    (runs / "list.lst").write_text(f"{name}\na/*.pt\n")
+    assert files("@list.lst")[0] == name
+    row = _tasks.measure(_tasks.tasks([name], lambda _: Case())[0])
+    assert (row.status, row.exit_code) == ("failed", 2)
+    assert "File name too long" in row.message
+
+
+def test_lists_are_known_by_their_names(runs: Path) -> None:
+    for name in ("list.lst", "list.txt"):
+        (runs / name).write_text("a/*.pt\n")
+    assert find(["@list.lst", "b", "list.txt"]).lists == ("list.lst", "list.txt")
 
 
 def test_a_folder_with_other_files_only_says_which(runs: Path) -> None:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 from sweep_rows import found, lost, row, sweep
 
-from rnndiag import registry
+from rnndiag import registry, rules
 from rnndiag.outputs.sweeps.json import row_line
 from rnndiag.outputs.words import sweeps as words
 from rnndiag.records import Sweep
@@ -89,9 +89,9 @@ def test_nothing_is_cut_but_names_at_80_columns() -> None:
 def test_how_often_each_rule_found_something() -> None:
     frequencies = words.frequencies(EVERY)
     # Of four that could be diagnosed.
-    assert [(own.code, own.checkpoints, own.share) for own in frequencies] == [
-        ("RNN101", 2, "50 %"),
-        ("RNN001", 1, "25 %"),
+    assert [(own.code, own.cells) for own in frequencies] == [
+        ("RNN101", ("1", "1", "–", "2", "50 %")),
+        ("RNN001", ("1", "–", "–", "1", "25 %")),
     ]
     assert frequencies[0].name == "vanishing-gradient"
 
@@ -104,17 +104,39 @@ def test_the_worst_rules_stand_first_then_the_frequent_ones() -> None:
         found("3.pt", "warning", "RNN301"),
     )
     told = words.frequencies(sweep(*rows, kept_by_an_earlier_version))
-    assert [(own.code, own.worst, own.checkpoints) for own in told] == [
-        ("RNN301", "warning", 2),
-        ("RNN101", "note", 2),
-        ("RNN410", "note", 2),
-        ("RNN001", None, 1),
+    assert [(own.code, own.worst, own.cells[:-1]) for own in told] == [
+        ("RNN301", "warning", ("–", "1", "1", "2")),
+        ("RNN101", "note", ("–", "–", "2", "2")),
+        ("RNN410", "note", ("–", "–", "2", "2")),
+        ("RNN001", None, ("–", "–", "–", "1")),
     ]
+
+
+def test_one_warning_does_not_make_twelve_notes_warnings() -> None:
+    notes = (found(f"{k}.pt", "note", "RNN404", "RNN101") for k in range(12))
+    warnings = (found(f"{k}-w.pt", "warning", *("RNN404", "RNN301")[k:]) for k in range(2))
+    made = sweep(*notes, *warnings)
+    text = render("table", made)
+    heads = next(line for line in text.splitlines() if line.startswith("rule"))
+    assert heads.split() == ["rule", "error", "warning", "note", "in", "all", "share"]
+    told = [line.split() for line in text.splitlines() if line.startswith("RNN")]
+    assert [(own[0], *own[2:]) for own in told] == [
+        ("RNN301", "–", "2", "–", "2", "14", "%"),
+        ("RNN404", "–", "1", "12", "13", "93", "%"),
+        ("RNN101", "–", "–", "12", "12", "86", "%"),
+    ]
+    assert "| – | 1 | 12 | 13 | 93 % |" in render("markdown", made)
+
+
+def test_the_longest_name_of_a_rule_fits_80_columns() -> None:
+    code = max(rules.catalogue(), key=lambda own: len(rules.name_of(rules.catalogue()[own])))
+    lines = render("table", sweep(found("1.pt", "note", code))).splitlines()
+    assert any(line.startswith(code) and line.endswith("100 %") for line in lines)
 
 
 def test_a_rule_that_is_no_more_is_still_counted() -> None:
     (own,) = words.frequencies(sweep(found("1.pt", "note", "RNN999")))
-    assert (own.code, own.name, own.checkpoints) == ("RNN999", "", 1)
+    assert (own.code, own.name, own.cells) == ("RNN999", "", ("–", "–", "1", "1", "100 %"))
 
 
 @pytest.mark.parametrize("name", ["table", "markdown"])
@@ -147,6 +169,11 @@ def test_every_format_has_what_failed(name: str) -> None:
 @pytest.mark.parametrize("name", ["table", "markdown", "csv", "json"])
 def test_a_sweep_of_one(name: str) -> None:
     assert "only.pt" in render(name, sweep(lost("only.pt"), seconds=0.0))
+
+
+def test_what_failed_says_what_to_try() -> None:
+    assert words.told(lost("1.pt", hint="copy it again")) == "damaged; copy it again"
+    assert words.told(lost("1.pt")) == "damaged"
 
 
 def test_resumed_rows_are_no_speed() -> None:
@@ -198,7 +225,7 @@ def test_csv_has_a_cell_for_each_number() -> None:
 def test_json_follows_the_schema() -> None:
     data = json.loads(render("json", EVERY))
     SCHEMA.validate(data)
-    assert data["rules"] == {"RNN101": 2, "RNN001": 1}
+    assert list(data["rules"].items()) == [("RNN101", 2), ("RNN001", 1)]
     del data["rows"][0]["span"]
     data["rows"][1]["more"] = 1
     data["rows"][2]["status"] = "lost"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from rnndiag.outputs.reports.markdown import code, escaped
 from rnndiag.outputs.words import sweeps as words
 from rnndiag.records import Row, Sweep
-from rnndiag.wording import NOTHING
 
 
 def render(sweep: Sweep, *, width: int, color: bool, verbose: bool) -> str:
@@ -21,11 +20,8 @@ def render(sweep: Sweep, *, width: int, color: bool, verbose: bool) -> str:
         blocks += _more(sweep, worst, most)
     found = words.frequencies(sweep)
     if found:
-        counts = [
-            [f"{own.code} {own.name}", own.worst or NOTHING, f"{own.checkpoints:,}", own.share]
-            for own in found
-        ]
-        blocks.append("\n".join(_table(("rule", "worst", "checkpoints", "share"), counts)))
+        counts = [[f"{own.code} {own.name}", *own.cells] for own in found]
+        blocks.append("\n".join(_table(("rule", *words.RULE_HEADS), counts)))
     blocks += _told(sweep, words.failed(sweep), "Failed", most)
     blocks += _told(sweep, words.empty(sweep), "Nothing to analyse", most)
     remarks = words.remarks(sweep)

@@ -11,7 +11,6 @@ from rnndiag.outputs._grid import bullet, grid, printed
 from rnndiag.outputs.words import sweeps as words
 from rnndiag.printable import one_line
 from rnndiag.records import Row, Sweep
-from rnndiag.wording import NOTHING
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _LEAST = 16
@@ -60,10 +59,9 @@ def _print_rules(console: Console, sweep: Sweep, most: int) -> None:
     found = words.frequencies(sweep)
     if not found:
         return
-    table = grid("rule", "", "worst", "checkpoints", "share", texts=3)
+    table = grid("rule", "", *words.RULE_HEADS, texts=2)
     for own in found[:most]:
-        severity = Text(own.worst or NOTHING, style=_STYLES.get(own.worst or "", ""))
-        table.add_row(own.code, own.name, severity, f"{own.checkpoints:,}", own.share)
+        table.add_row(Text(own.code, style=_STYLES.get(own.worst or "", "")), own.name, *own.cells)
     console.print(table)
     if len(found) > most:
         console.print(f"and {len(found) - most} more: -v")

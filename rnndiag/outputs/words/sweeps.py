@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnndiag import rules
-from rnndiag.outputs.sweeps.json import rules as by_rule
-from rnndiag.outputs.sweeps.json import worst
 from rnndiag.records import SEVERITIES, Row, Severity, Sweep
 from rnndiag.wording import NOTHING, counted, percent
 
@@ -16,6 +14,8 @@ SHOWN = 12
 """Rows that a summary has of each kind; the others are in the file."""
 _RULES_SHOWN = 2
 HEADS = ("checkpoint", "worst", "layers", "span", "dead", "stuck", "rules")
+RULE_HEADS = (*SEVERITIES, "in all", "share")
+"""Checkpoints in which that is the worst that a rule has found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,9 @@ class Frequency:
     code: str
     name: str
     worst: Severity | None
-    checkpoints: int
-    share: str
-    """Of those that could be diagnosed."""
+    """None where only rows of earlier versions have it, which do not tell."""
+    cells: tuple[str, ...]
+    """As `RULE_HEADS` names them; the share is of those that could be diagnosed."""
 
 
 def summary(sweep: Sweep) -> str:
@@ -119,17 +119,13 @@ def _rules(findings: Mapping[str, int]) -> str:
 def frequencies(sweep: Sweep) -> list[Frequency]:
     """Every rule that found something, the worst first, and of those alike the most frequent."""
     judged = sum(row.status == "ok" for row in sweep.rows)
-    severities = worst(sweep)
-    return [
-        Frequency(
-            code=code,
-            name=_name(code),
-            worst=severities.get(code),
-            checkpoints=count,
-            share=percent(count / judged),
-        )
-        for code, count in by_rule(sweep).items()
-    ]
+    found = []
+    for code, counts in sweep.rules.items():
+        told = [f"{counts[own]:,}" if counts[own] else NOTHING for own in SEVERITIES]
+        worst = next((own for own in SEVERITIES if counts[own]), None)
+        cells = (*told, f"{counts.total():,}", percent(counts.total() / judged))
+        found.append(Frequency(code=code, name=_name(code), worst=worst, cells=cells))
+    return found
 
 
 def _name(code: str) -> str:
@@ -139,9 +135,8 @@ def _name(code: str) -> str:
 
 def told(row: Row) -> str:
     """Why a checkpoint could not be diagnosed, or had nothing to analyse."""
-    if row.status in ("ok", "failed"):
-        return row.message
-    return "; ".join(filter(None, (f"{row.status}: {row.message}", row.hint)))
+    message = row.message if row.status in ("ok", "failed") else f"{row.status}: {row.message}"
+    return "; ".join(filter(None, (message, row.hint)))
 
 
 def more(sweep: Sweep, rows: Sequence[Row], shown: int) -> str:
