@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from advise_runs import FAST, ROOT, SAMPLES, broken, complains, judged, network, process, run
-from sweep_crews import at_hand, rows, sweep
+from sweep_crews import at_hand, rows, some_runs, sweep
 
 from rnndiag import sweeping
 
@@ -26,13 +26,7 @@ def _at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """Two checkpoints, one of them broken off."""
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    network(folder / "1.pt")
-    network(folder / "2.pt", weight_hh_l0=2)
-    (folder / "3.pt").write_bytes((folder / "1.pt").read_bytes()[:300])
-    return folder
+    return some_runs(tmp_path / "runs")
 
 
 def test_a_sweep_and_its_resumption(runs: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from advise_runs import ROOT, complains, network
-from sweep_crews import at_hand, rows, sweep
+from advise_runs import ROOT, complains
+from sweep_crews import at_hand, rows, some_runs, sweep
 
 from rnndiag import sweeping
 from rnndiag.errors import BadOption
@@ -27,13 +27,7 @@ def _at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """Two checkpoints, one of them broken off."""
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    network(folder / "1.pt")
-    network(folder / "2.pt", weight_hh_l0=2)
-    (folder / "3.pt").write_bytes((folder / "1.pt").read_bytes()[:300])
-    return folder
+    return some_runs(tmp_path / "runs")
 
 
 def test_a_line_that_was_half_written_is_measured_again(runs: Path, tmp_path: Path) -> None:

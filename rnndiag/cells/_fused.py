@@ -32,8 +32,8 @@ def fits(kernel: Callable[..., Any], cell: Cell, x: Tensor) -> bool:
     own = [function.function for function in cell.functions]
     weights = cell.kernel.numel() + cell.recurrent_kernel.numel()
     short = x.device.type == "cpu" and x.shape[1] * weights <= _SHORT[kernel]
-    is_plain = x.dtype == torch.float32 and own == [tanh, torch.sigmoid][: len(own)]
-    return (short or x.is_cuda) and is_plain
+    is_torchs = cell.in_torch is not None and own == [tanh, torch.sigmoid][: len(own)]
+    return is_torchs and x.dtype == torch.float32 and (short or x.is_cuda)
 
 
 def run(kernel: Callable[..., Any], x: Tensor, state: State, weights: Sequence[Tensor]) -> Tensor:

@@ -136,9 +136,6 @@ class ConvLSTM(LSTM):
         z = self.geometry.convolve(images, self._window(self.kernel), self.bias)
         return self._flat(z).reshape(*x.shape[:2], -1)
 
-    def hidden_states(self, x: Tensor, state: State) -> None:
-        return None
-
     def recur(self, h: Tensor) -> Tensor:
         images = h.reshape(-1, *self.grid, self.units).movedim(-1, 1)
         z = self._same.convolve(images, self._window(self.recurrent_kernel))

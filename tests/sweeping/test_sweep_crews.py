@@ -11,6 +11,7 @@ from pathlib import Path
 
 import planted
 import pytest
+from sweep_crews import alive
 
 from rnndiag.advising import Case
 from rnndiag.records import Row
@@ -35,14 +36,6 @@ def rows(names: Iterable[str], *, jobs: int = 2, limit: float | None = 20.0) -> 
         found = list(crew.rows(tasks(*names)))
     assert len({row.path for row in found}) == len(found)
     return {row.path: row for row in found}
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

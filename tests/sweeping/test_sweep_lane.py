@@ -10,6 +10,7 @@ from pathlib import Path
 
 import planted
 import pytest
+from sweep_crews import alive
 
 from rnndiag.sweeping import _lane
 from rnndiag.sweeping._lane import Hung, Lane, Lost, NotBegun
@@ -18,14 +19,6 @@ from rnndiag.sweeping._lanes import Lanes
 
 def _own_pid(_: None) -> int:
     return os.getpid()
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _sleeps(_: int) -> None:
