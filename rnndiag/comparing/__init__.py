@@ -19,7 +19,7 @@ from rnndiag.comparing._quantities import QUANTITIES, Quantity, with_tolerances
 from rnndiag.errors import BadOption, UnreadableCheckpoint
 from rnndiag.outputs.words import comparisons as words
 from rnndiag.progress import Progress, silent
-from rnndiag.records import Comparison, LayerPair, Report
+from rnndiag.records import NOTHING_ANALYSED, Comparison, LayerPair, Report
 from rnndiag.wording import title
 
 __all__ = [
@@ -33,8 +33,6 @@ __all__ = [
 ]
 REGRESSION = 1
 """Exit status where something got worse and that was asked for."""
-NOTHING_ANALYSED = 3
-"""Exit status where one of the two has no layer that could be analysed."""
 
 
 def compare(

@@ -22,13 +22,12 @@ from rnndiag.planning._tried import best, best_of, normalizations, tried
 from rnndiag.planning._values import Present
 from rnndiag.planning._wishes import Rank
 from rnndiag.progress import Progress, silent
-from rnndiag.records import SEVERITIES, Report, Trials
+from rnndiag.records import NOTHING_ANALYSED, SEVERITIES, Report, Trials
 from rnndiag.records.plan import Plan, Step
 from rnndiag.wording import counted
 
 _KINDS = {"batch": "batch_normalization", "layer": "layer_normalization"}
 """In the order of document A's list; a search has no use for what must be written first."""
-_NOTHING_ANALYSED = 3
 _STAGES = ("repair", "try", "last")
 
 
@@ -144,7 +143,7 @@ def _empty(report: Report) -> Plan:
     missing = "no recurrent layer" + (" could be analysed" if report.layers else " was found")
     return Plan(
         rnndiag_version=__version__,
-        exit_code=_NOTHING_ANALYSED,
+        exit_code=NOTHING_ANALYSED,
         checkpoint=report.checkpoint.path,
         framework=report.checkpoint.framework,
         summary=f"{missing}, so that there is nothing to plan",
