@@ -95,11 +95,15 @@ def _forks(place: Path) -> None:
 
 def _escapes(_: object) -> int:
     """A process of which Python knows nothing, and which no signal to the group reaches."""
+    gone, tell_gone = os.pipe()
     pid: int = ctypes.PyDLL(None).fork()
     if pid == 0:
         os.setsid()
+        os.write(tell_gone, b"x")
         time.sleep(PATIENCE)
         os._exit(0)
+    # Until it has left the group, a signal to that would end it, too.
+    os.read(gone, 1)
     return pid
 
 
