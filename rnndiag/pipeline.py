@@ -17,7 +17,7 @@ from rnndiag.progress import Progress, silent
 from rnndiag.records import Checkpoint, Options, ProbeRun, Report
 
 if TYPE_CHECKING:
-    from rnndiag.network import Runnable
+    from rnndiag.running.network import Runnable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def _inspect(path: str, options: Options, progress: Progress, in_full: bool) -> 
     checkpoint = checkpoints.read(Path(path), options.architecture)
 
     # Only now: a file that cannot be read should not have to wait for torch.
-    from rnndiag import execution
+    from rnndiag.running import execution
 
     with execution.own_modes():
         return _measured(checkpoint, options, progress, in_full)
@@ -64,7 +64,8 @@ def _inspect(path: str, options: Options, progress: Progress, in_full: bool) -> 
 def _measured(
     checkpoint: Checkpoint, options: Options, progress: Progress, in_full: bool
 ) -> Diagnosis:
-    from rnndiag import execution, losses, measurements, probe, recording, reporting, updates
+    from rnndiag import losses, measurements, probe, reporting, updates
+    from rnndiag.running import execution, recording
 
     progress("rebuilding the network", 0.05)
     network = _network(checkpoint, options)
@@ -104,8 +105,9 @@ def _check_named(options: Options) -> None:
 
 def _network(checkpoint: Checkpoint, options: Options) -> Runnable:
     """The user's own network where it is asked for, else one rebuilt from what the file tells."""
-    from rnndiag import devices, wiring
-    from rnndiag.network import Network
+    from rnndiag import wiring
+    from rnndiag.running import devices
+    from rnndiag.running.network import Network
 
     device = devices.choose(options.device)
     if options.model is not None or options.unsafe_load:

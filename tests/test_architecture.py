@@ -83,7 +83,7 @@ def within(*names: str) -> tuple[str, ...]:
 
 
 FORMATS = ("torch", "h5py", "matplotlib", "safetensors")
-RUNNING = within("checkpoints", "wiring", "network", "execution", "layers", "cells", "pipeline")
+RUNNING = within("checkpoints", "wiring", "layers", "cells", "recurrence", "running", "pipeline")
 """What reads a checkpoint and runs what is in it: a saved report has to do without."""
 READERS = within(
     *(
@@ -95,13 +95,17 @@ READERS = within(
 """What reads whole checkpoints. What they share, such as reading tensors, others may use, too."""
 TOLD_IN = within("cli", "outputs")
 WALLS = {
-    "checkpoints": within("network", "layers", "cells", "wiring", "live"),
-    "live": ("matplotlib", "click", *within("execution", "measurements", "pipeline", "reporting")),
-    "wiring": ("h5py", *within("checkpoints", "network", "execution")),
-    "cells": ("h5py", *within("layers", "network", "checkpoints")),
-    "layers": ("h5py", *within("checkpoints", "wiring", "execution")),
-    "probe": (*READERS, *within("wiring", "layers", "cells", "network", "execution")),
-    "measurements": ("torch", "h5py", "matplotlib", *within("network", "cells")),
+    "checkpoints": within("running", "recurrence", "layers", "cells", "wiring", "live"),
+    "live": (
+        *("matplotlib", "click"),
+        *within("running.execution", "measurements", "pipeline", "reporting"),
+    ),
+    "wiring": ("h5py", *within("checkpoints", "running")),
+    "cells": ("h5py", *within("recurrence", "layers", "running", "checkpoints")),
+    "recurrence": ("h5py", *within("layers", "running", "wiring", "checkpoints")),
+    "layers": ("h5py", *within("checkpoints", "wiring", "running")),
+    "probe": (*READERS, *within("wiring", "layers", "cells", "running")),
+    "measurements": ("torch", "h5py", "matplotlib", *within("running", "cells")),
     "rules": (*FORMATS, *RUNNING, *TOLD_IN, *within("judging", "advising", "saved")),
     "snippets": (*FORMATS, "numpy", *RUNNING, *TOLD_IN, *within("rules", "measurements")),
     "decays.py": (*FORMATS, "numpy", *RUNNING, *within("rules", "measurements")),
@@ -124,8 +128,8 @@ WALLS = {
     "publishing": (*FORMATS, *RUNNING, *within("cli", "judging", "advising", "figures")),
     "outputs": (
         *FORMATS,
-        *within("checkpoints", "wiring", "probe", "network", "layers", "cells"),
-        *within("execution", "measurements"),
+        *within("checkpoints", "wiring", "probe", "layers", "cells"),
+        *within("recurrence", "running", "measurements"),
     ),
     "records": (*FORMATS, "numpy"),
     "reporting.py": (*FORMATS, *RUNNING),

@@ -194,7 +194,7 @@ def test_a_probe_is_checked_before_anything_runs(
     def run(*args: object) -> None:
         raise AssertionError("the network ran")
 
-    monkeypatch.setattr("rnndiag.network.Network.run", run)
+    monkeypatch.setattr("rnndiag.running.network.Network.run", run)
     probe = saved(tmp_path, x=X[..., :4])
     complains(inspect(models / "series.h5", "--probe", probe), "has shape")
 

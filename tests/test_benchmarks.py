@@ -12,8 +12,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rnndiag import execution, registry
-from rnndiag.recording import Wanted
+from rnndiag import registry
+from rnndiag.running import execution
+from rnndiag.running.recording import Wanted
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import machine, networks, peers, phase, processes, tables
 from tests.benchmarks.contest import Contestant, Pace, Ratio, Times, alternate, ratio

@@ -18,10 +18,10 @@ import rnndiag
 from rnndiag import checkpoints, memory
 from rnndiag.cli import main
 from rnndiag.errors import BadOption, RnndiagError, TooLarge, UnsafeCheckpoint
-from rnndiag.execution import run
-from rnndiag.network import Network
 from rnndiag.probe import make
 from rnndiag.records import Graph, LayerSpec, Options
+from rnndiag.running.execution import run
+from rnndiag.running.network import Network
 from tests import keras_files
 
 ROOT = Path(__file__).parents[1]

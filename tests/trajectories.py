@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnndiag.backpropagation import backpropagate
 from rnndiag.cells.base import Cell, Steps
 from rnndiag.cells.linearisation import State
-from rnndiag.recurrence import Trajectory, join
+from rnndiag.recurrence.backpropagation import backpropagate
+from rnndiag.recurrence.unrolling import Trajectory, join
 
 
 def before(run: Trajectory) -> State:

@@ -65,7 +65,7 @@ def _weights(checkpoint: Checkpoint, options: Options) -> Iterator[tuple[str, La
     from rnndiag import wiring
     from rnndiag.cells.base import Cell
     from rnndiag.layers.recurrent import Recurrent
-    from rnndiag.network import Network
+    from rnndiag.running.network import Network
 
     network = Network(wiring.wire(checkpoint, options), torch.device("cpu"))
     for module in network.model.modules():

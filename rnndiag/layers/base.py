@@ -22,11 +22,11 @@ from rnndiag.cells.base import UnfitWeights
 from rnndiag.cells.linearisation import State
 from rnndiag.convolutions import UnknownGeometry
 from rnndiag.dialects import hands_on_the_values_mask
-from rnndiag.following import Tangent, random_tangent
-from rnndiag.journal import Journal
 from rnndiag.layers import _sizes
 from rnndiag.layers._recurrent_looks import looks_recurrent
 from rnndiag.records import Array, LayerSpec, NotAnalysed, Writer
+from rnndiag.recurrence.following import Tangent, random_tangent
+from rnndiag.recurrence.journal import Journal
 
 Masks = tuple[Tensor | None, ...]
 

@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnndiag import cells, dialects, memory, recurrence
+from rnndiag import cells, dialects, memory
 from rnndiag.cells.base import Cell
 from rnndiag.cells.linearisation import State
-from rnndiag.journal import Journal
 from rnndiag.layers import _sizes
 from rnndiag.layers.base import CannotRebuild, Entry, Layer, Recorder, Signal, as_float, why_lost
-from rnndiag.observing import Observer
 from rnndiag.records import LayerSpec
+from rnndiag.recurrence import unrolling
+from rnndiag.recurrence.journal import Journal
+from rnndiag.recurrence.observing import Observer
 
 
 def cell_from_spec(spec: LayerSpec) -> Cell:
@@ -54,7 +55,7 @@ def take_memory(spec: LayerSpec, cell: Cell, state: State, x: Tensor) -> None:
     """Raise `TooLarge` where running a cell over `x` (T, B, …) takes more than it may."""
     steps, samples = x.shape[:2]
     values = steps * samples * state[0].shape[-1]
-    kept = min(recurrence.KEPT, _BYTES_ON_THE_WAY_BACK * len(cell.gates) * values)
+    kept = min(unrolling.KEPT, _BYTES_ON_THE_WAY_BACK * len(cell.gates) * values)
     what = f"running {spec.name!r} over {steps} timesteps of {samples} samples"
     memory.take(_BYTES_A_VALUE * values + kept, what, _sizes.HINT)
 

@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnndiag.backpropagation import Arrival
-from rnndiag.journal import Ear, Journal
 from rnndiag.layers.base import Entry, Recorder
 from rnndiag.live import links
 from rnndiag.live.intercepting import Segment, Use
 from rnndiag.live.links import Key, Link
 from rnndiag.records import NotAnalysed
-from rnndiag.recurrence import unroll
+from rnndiag.recurrence.backpropagation import Arrival
+from rnndiag.recurrence.journal import Ear, Journal
+from rnndiag.recurrence.unrolling import unroll
 
 CHANGED = (
     "the network changes its state between the calls, so that its recurrence is followed "

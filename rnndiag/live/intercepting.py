@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnndiag.cells.linearisation import State
-from rnndiag.journal import Journal
 from rnndiag.layers.recurrent import take_memory
 from rnndiag.live.contents import CELLS, RECURRENT
 from rnndiag.live.describing import Part
 from rnndiag.live.sequences import Sequences, as_sequences
 from rnndiag.records import LayerSpec
+from rnndiag.recurrence.journal import Journal
 
 Forward = Callable[..., Any]
 Answer = Callable[[Forward, nn.Module, Any, Any], Any]

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnndiag.journal import Journal
 from rnndiag.live.intercepting import Use
+from rnndiag.recurrence.journal import Journal
 
 _MOST_NODES = 100_000
 """Of autograd's graph, looked through for where a state comes from."""

@@ -14,8 +14,8 @@ from rnndiag.live.calling import call
 from rnndiag.live.describing import Description
 from rnndiag.live.intercepting import Interceptor, Use, handing_over
 from rnndiag.live.outputs import Output
-from rnndiag.network import Pass
 from rnndiag.records import Graph, NotAnalysed
+from rnndiag.running.network import Pass
 
 _NO_GRADIENT = (
     "no gradient leads from the network's outputs to a recurrent layer: does its forward run "

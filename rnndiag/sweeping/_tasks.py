@@ -175,7 +175,6 @@ def warm_up(_: object = None) -> None:
     """Import what every checkpoint needs, so that the first one's time is its own."""
     from rnndiag import (  # noqa: F401
         checkpoints,
-        execution,
         losses,
         measurements,
         probe,
@@ -183,6 +182,7 @@ def warm_up(_: object = None) -> None:
         reporting,
         updates,
     )
+    from rnndiag.running import execution  # noqa: F401
 
     for package in ("checkpoints", "measurements", "rules"):
         registry.modules(f"rnndiag.{package}")

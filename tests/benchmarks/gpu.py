@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import torch
 
-from rnndiag import execution
-from rnndiag.recording import Wanted
 from rnndiag.records import LayerArrays
+from rnndiag.running import execution
+from rnndiag.running.recording import Wanted
 from tests.benchmarks import networks, peers, phase
 from tests.benchmarks.contest import Contestant, Pace, alternate
 from tests.benchmarks.figures import Figure, compared, left_out

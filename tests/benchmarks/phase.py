@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from rnndiag import execution, measurements, registry
-from rnndiag.network import Network
-from rnndiag.recording import Wanted
+from rnndiag import measurements, registry
 from rnndiag.records import Options, Probe
+from rnndiag.running import execution
+from rnndiag.running.network import Network
+from rnndiag.running.recording import Wanted
 from tests.benchmarks import networks, peers
 from tests.benchmarks.contest import Contestant, Times, alternate
 from tests.benchmarks.figures import Effort, Figure, compared

@@ -16,7 +16,7 @@ from rnndiag.cells.gru import GRU
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import unroll
+from rnndiag.recurrence.unrolling import unroll
 
 STEPS, BATCH, INPUTS, UNITS = 6, 4, 3, 5
 # Keras's torch backend multiplies in float32, whatever the dtype of the layer.

@@ -14,12 +14,12 @@ from torch import Tensor
 from trajectories import after, steps, whole
 
 from rnndiag.activations import UnknownActivation
-from rnndiag.arriving import Losses
 from rnndiag.cells.base import UnfitWeights
 from rnndiag.cells.conv_lstm import ConvLSTM, ConvLSTM2D
 from rnndiag.convolutions import UnknownGeometry
-from rnndiag.journal import Journal
 from rnndiag.records import Array, LayerSpec, Writer
+from rnndiag.recurrence.arriving import Losses
+from rnndiag.recurrence.journal import Journal
 
 STEPS, BATCH, ROWS, COLUMNS, CHANNELS, FILTERS = 4, 2, 5, 4, 3, 2
 POSITIONS = ROWS * COLUMNS

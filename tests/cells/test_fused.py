@@ -15,7 +15,7 @@ from trajectories import after, whole
 from rnndiag.cells import _fused
 from rnndiag.cells.base import Cell
 from rnndiag.cells.linearisation import State
-from rnndiag.recurrence import unroll
+from rnndiag.recurrence.unrolling import unroll
 
 STEPS, BATCH, INPUTS = 40, 4, 3
 FUSED = (
@@ -74,7 +74,7 @@ def test_all_that_the_steps_computed_follows_from_them(case: Case) -> None:
 
 @pytest.mark.parametrize("case", FUSED, ids=str)
 def test_masked_steps_are_left_out_among_them(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnndiag.recurrence.LONGEST", 16)
+    monkeypatch.setattr("rnndiag.recurrence.unrolling.LONGEST", 16)
     cell, x, initial = made(case)
     mask = torch.ones(STEPS, BATCH, dtype=torch.bool)
     mask[30:, 1] = mask[35:, 2] = False
@@ -124,7 +124,7 @@ def test_a_block_that_is_computed_again_is_the_same_to_the_last_bit(
     case: Case, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Within torch's reckoning of gradients too, where its kernels round in other ways."""
-    monkeypatch.setattr("rnndiag.recurrence.LONGEST", 16)
+    monkeypatch.setattr("rnndiag.recurrence.unrolling.LONGEST", 16)
     cell, x, initial = made(case, batch)
     run = unroll(cell, x.requires_grad_(), initial, None)
     assert torch.equal(after(run)[0], run.h)

@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from rnndiag import execution, pipeline
+from rnndiag import pipeline
 from rnndiag.errors import BadOption
 from rnndiag.evidence import series
 from rnndiag.records import Options, Series
+from rnndiag.running import execution
 
 KERAS = Path(__file__).parents[1] / "data" / "keras"
 OPTIONS = Options(seeds=1, batch=2)
@@ -80,7 +81,7 @@ def test_the_same_layers_and_norms_as_a_diagnosis(tmp_path: Path, name: str) -> 
 
 def test_no_probe_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "run", None)
-    monkeypatch.setattr("rnndiag.network.Network.run", None)
+    monkeypatch.setattr("rnndiag.running.network.Network.run", None)
     assert len(read(save(tmp_path / "a.pt"), save(tmp_path / "b.pt")).checkpoints) == 2
 
 

@@ -13,8 +13,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from rnndiag import checkpoints, wiring
 from rnndiag.layers.base import Recorder, Signal
-from rnndiag.network import Network
 from rnndiag.records import Array, Options
+from rnndiag.running.network import Network
 from tests import keras_networks, keras_operations
 from tests.keras_networks import NETWORKS
 

@@ -12,8 +12,8 @@ import torch
 from rnndiag.layers._ops.arguments import Slot
 from rnndiag.layers.base import Recorder, Signal, build
 from rnndiag.layers.bidirectional import Bidirectional
-from rnndiag.network import Network, Pass
 from rnndiag.records import Call, Graph, LayerSpec, Ref
+from rnndiag.running.network import Network, Pass
 from tests.graphs import called, chain, layer, lstm, source
 
 BATCH, STEPS, FEATURES = 3, 5, 2

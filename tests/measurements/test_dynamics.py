@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from layer_runs import altered, arrays_of
 
 from rnndiag.cells.simple_rnn import SimpleRNN
-from rnndiag.following import tangent_growth
 from rnndiag.measurements import lyapunov, state_dimension
 from rnndiag.records import LayerSpec, Options, Writer
-from rnndiag.recurrence import unroll
+from rnndiag.recurrence.following import tangent_growth
+from rnndiag.recurrence.unrolling import unroll
 
 OPTIONS = Options()
 

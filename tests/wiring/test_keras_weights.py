@@ -12,8 +12,8 @@ import torch
 
 from rnndiag import checkpoints
 from rnndiag.layers.base import Recorder, Signal
-from rnndiag.network import Network
 from rnndiag.records import Array, Checkpoint, KerasModel, NamedArray
+from rnndiag.running.network import Network
 from rnndiag.wiring import keras_config
 from rnndiag.wiring._keras_weights import split, variables
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from trajectories import after, total_gradients
 
-from rnndiag.arriving import Losses
 from rnndiag.cells.simple_rnn import SimpleRNN
-from rnndiag.following import pulse_gradients
 from rnndiag.layers.base import Recorder, Signal
 from rnndiag.layers.recurrent import Recurrent
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Trajectory, unroll
+from rnndiag.recurrence.arriving import Losses
+from rnndiag.recurrence.following import pulse_gradients
+from rnndiag.recurrence.unrolling import Trajectory, unroll
 
 SETTINGS = settings(max_examples=30, deadline=None)
 CASES = st.sampled_from(PLAIN)

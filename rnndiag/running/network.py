@@ -9,10 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from rnndiag.journal import Ear
 from rnndiag.layers.base import Recorder, Signal, Unknown
 from rnndiag.layers.model import Model
 from rnndiag.records import Graph, LayerSpec, NotAnalysed, Writer
+from rnndiag.recurrence.journal import Ear
 
 
 @dataclass(frozen=True, kw_only=True)

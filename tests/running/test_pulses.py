@@ -12,8 +12,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 from rnndiag import pipeline  # noqa: E402
-from rnndiag.pulses import NOTHING_ARRIVES, NOTHING_KNOWN  # noqa: E402
 from rnndiag.records import LayerRun, Options  # noqa: E402
+from rnndiag.running.pulses import NOTHING_ARRIVES, NOTHING_KNOWN  # noqa: E402
 
 layers = keras.layers
 LENGTHS = (9, 3, 6, 1, 8)

@@ -8,7 +8,7 @@ import threading
 import pytest
 import torch
 
-from rnndiag.behind import Behind, _may_use_two_cores
+from rnndiag.recurrence._behind import Behind, _may_use_two_cores
 
 CPU = torch.device("cpu")
 
@@ -23,7 +23,7 @@ def test_everything_is_done_in_its_order() -> None:
 
 @pytest.fixture(autouse=True)
 def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnndiag.behind._may_use_two_cores", lambda: True)
+    monkeypatch.setattr("rnndiag.recurrence._behind._may_use_two_cores", lambda: True)
 
 
 def test_the_giver_goes_on_but_for_what_is_brief_or_another_devices() -> None:

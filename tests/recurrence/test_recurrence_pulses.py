@@ -17,10 +17,10 @@ from rnndiag.cells.base import Cell
 from rnndiag.cells.linearisation import Linearisation, State
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
-from rnndiag.following import pulse_gradients, tangent_growth
-from rnndiag.pulses import floor
 from rnndiag.records import LayerSpec
-from rnndiag.recurrence import Passage, Trajectory, unroll
+from rnndiag.recurrence.following import pulse_gradients, tangent_growth
+from rnndiag.recurrence.unrolling import Passage, Trajectory, unroll
+from rnndiag.running.pulses import floor
 
 STEPS, BATCH, PULSES, INPUTS = 7, 4, 3, 3
 HOLES = torch.tensor(

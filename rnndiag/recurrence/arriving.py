@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from rnndiag.backpropagation import Arrival
 from rnndiag.cells.linearisation import State
-from rnndiag.recurrence import Trajectory
+from rnndiag.recurrence.backpropagation import Arrival
+from rnndiag.recurrence.unrolling import Trajectory
 
 
 class AtSteps:

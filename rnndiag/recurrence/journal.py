@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from rnndiag.backpropagation import Arrival, backpropagate
 from rnndiag.cells.base import Cell
 from rnndiag.cells.linearisation import State
-from rnndiag.following import Tangent
-from rnndiag.observing import Observer
-from rnndiag.recurrence import Block, Passage, Trajectory, unroll
+from rnndiag.recurrence.backpropagation import Arrival, backpropagate
+from rnndiag.recurrence.following import Tangent
+from rnndiag.recurrence.observing import Observer
+from rnndiag.recurrence.unrolling import Block, Passage, Trajectory, unroll
 
 
 class Ear(Protocol):

@@ -12,12 +12,12 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from rnndiag.behind import Behind
 from rnndiag.cells.base import Cell, as_array
 from rnndiag.products import gram
 from rnndiag.records import Activity, Budget, GateStatistics, UnitStatistics
 from rnndiag.records.activity import EXTREME, HIGH, LOW
-from rnndiag.recurrence import Block, Trajectory
+from rnndiag.recurrence._behind import Behind
+from rnndiag.recurrence.unrolling import Block, Trajectory
 
 _CANDIDATE = "candidate"
 """The gate that is activated like the state, from -1 to 1."""

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from rnndiag import affording, pipeline
+from rnndiag import pipeline
 from rnndiag.records import Options, ProbeRun
+from rnndiag.running import affording
 
 STEPS = 4000
 

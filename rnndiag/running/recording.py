@@ -7,17 +7,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnndiag.arriving import Losses
 from rnndiag.cells._packing import names_by_part
 from rnndiag.cells.base import as_array
 from rnndiag.cells.linearisation import State
-from rnndiag.following import PulseGradients, pulse_gradients, random_tangent, tangent_growth
-from rnndiag.journal import Journal
 from rnndiag.layers.base import Entry
-from rnndiag.observing import observe
-from rnndiag.pulses import Pulse, floor
 from rnndiag.records import Array, LayerArrays, LayerRun, Options
-from rnndiag.recurrence import Block, Trajectory, join
+from rnndiag.recurrence.arriving import Losses
+from rnndiag.recurrence.following import (
+    PulseGradients,
+    pulse_gradients,
+    random_tangent,
+    tangent_growth,
+)
+from rnndiag.recurrence.journal import Journal
+from rnndiag.recurrence.observing import observe
+from rnndiag.recurrence.unrolling import Block, Trajectory, join
+from rnndiag.running.pulses import Pulse, floor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rnndiag.cells.linearisation import State
-from rnndiag.recurrence import Passage, Trajectory, choose, join, stack
+from rnndiag.recurrence.unrolling import Passage, Trajectory, choose, join, stack
 
 _STRIDE = 16
 """Steps between two places where the length is taken out."""

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from trajectories import total_gradients
 
-from rnndiag import recurrence
 from rnndiag.activations import activation
 from rnndiag.cells.base import Cell
 from rnndiag.cells.gru import GRU
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
-from rnndiag.following import pulse_gradients, tangent_growth
-from rnndiag.observing import observe
 from rnndiag.records import Writer
-from rnndiag.recurrence import Trajectory, unroll
+from rnndiag.recurrence import unrolling
+from rnndiag.recurrence.following import pulse_gradients, tangent_growth
+from rnndiag.recurrence.observing import observe
+from rnndiag.recurrence.unrolling import Trajectory, unroll
 
 _KERAS = Writer(framework="keras")
 _KINDS = ("simple_rnn", "gru", "gru_before", "lstm", "projected")
@@ -80,10 +80,10 @@ def _all_of(run: Trajectory) -> list[Tensor]:
 def test_what_was_not_kept_is_the_same_to_the_last_bit(
     kind: str, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recurrence, "LONGEST", 16)
+    monkeypatch.setattr(unrolling, "LONGEST", 16)
     cell, (x, mask) = _cell(kind), _input()
     expected = _all_of(unroll(cell, x, cell.zero_state(3), mask))
-    monkeypatch.setattr(recurrence, "KEPT", kept)
+    monkeypatch.setattr(unrolling, "KEPT", kept)
     run = unroll(cell, x, cell.zero_state(3), mask)
     assert len(run.kept) == 5
     assert run.kept[0] is None
@@ -94,7 +94,7 @@ def test_what_was_not_kept_is_the_same_to_the_last_bit(
 def test_blocks_change_no_more_than_rounding(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cell, (x, mask) = _cell(kind), _input()
     whole = _all_of(unroll(cell, x, cell.zero_state(3), mask))
-    monkeypatch.setattr(recurrence, "LONGEST", 16)
+    monkeypatch.setattr(unrolling, "LONGEST", 16)
     for own, expected in zip(
         _all_of(unroll(cell, x, cell.zero_state(3), mask)), whole, strict=True
     ):
@@ -106,7 +106,7 @@ def test_blocks_change_no_more_than_rounding(kind: str, monkeypatch: pytest.Monk
 def test_sums_of_blocks_are_those_of_all_steps(
     kind: str, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recurrence, "LONGEST", 16)
+    monkeypatch.setattr(unrolling, "LONGEST", 16)
     cell, (x, mask) = _cell(kind, function=function), _input()
     run = unroll(cell, x, cell.zero_state(3), mask)
     seen = observe(run)

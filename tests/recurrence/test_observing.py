@@ -14,14 +14,14 @@ from layer_runs import summed_up
 from torch import Tensor
 from trajectories import steps
 
-from rnndiag import recurrence
 from rnndiag.cells.base import Cell, Steps, as_array
 from rnndiag.cells.conv_lstm import ConvLSTM2D
 from rnndiag.cells.linearisation import State
-from rnndiag.journal import Journal
-from rnndiag.observing import Observer, observe
 from rnndiag.records import Activity, Budget, LayerArrays, LayerSpec
-from rnndiag.recurrence import Block, choose, join, stack, unroll
+from rnndiag.recurrence import unrolling
+from rnndiag.recurrence.journal import Journal
+from rnndiag.recurrence.observing import Observer, observe
+from rnndiag.recurrence.unrolling import Block, choose, join, stack, unroll
 
 STEPS, BATCH, INPUTS = 17, 4, 3
 LENGTHS = (1, 5, 16, 17, 100)
@@ -139,8 +139,8 @@ def test_a_run_in_blocks(made_: str, name: str, monkeypatch: pytest.MonkeyPatch)
     mask = mask_of(name)
     want = definition(cell, *in_one_piece(cell, x, initial, mask), mask)
     for length in LENGTHS:
-        monkeypatch.setattr(recurrence, "SHORTEST", length)
-        monkeypatch.setattr(recurrence, "LONGEST", length)
+        monkeypatch.setattr(unrolling, "SHORTEST", length)
+        monkeypatch.setattr(unrolling, "LONGEST", length)
         observer = Observer(cell)
         run = unroll(cell, x, initial, mask, Journal(cell, mask, observer).see)
         assert len(run.kept) == -(-STEPS // length)
@@ -151,8 +151,8 @@ def test_a_run_in_blocks(made_: str, name: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", ["none", "ends"])
 @pytest.mark.parametrize("case", PLAIN, ids=str)
 def test_a_run_in_float32(case: Case, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrence, "SHORTEST", 5)
-    monkeypatch.setattr(recurrence, "BLOCK", 1)
+    monkeypatch.setattr(unrolling, "SHORTEST", 5)
+    monkeypatch.setattr(unrolling, "BLOCK", 1)
     cell, x, initial = made(case)
     mask = mask_of(name)
     want = definition(cell, *in_one_piece(cell, x, initial, mask), mask)
@@ -175,7 +175,7 @@ def test_the_examples_have_all_that_is_counted() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
 def test_what_a_mask_hides_may_be_anything(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrence, "LONGEST", 5)
+    monkeypatch.setattr(unrolling, "LONGEST", 5)
     cell, x, initial = made(PLAIN[1])
     mask = mask_of("ends")
     assert mask is not None

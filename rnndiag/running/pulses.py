@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnndiag.arriving import AtSteps
 from rnndiag.cells.linearisation import State
 from rnndiag.layers.base import Entry, Signal
-from rnndiag.network import Pass
+from rnndiag.recurrence.arriving import AtSteps
+from rnndiag.running.network import Pass
 
 _PULSES_WANTED = 16
 """Pulses in all that a profile rests on; small batches send several from each sample."""

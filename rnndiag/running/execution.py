@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnndiag import affording, images, pulses
-from rnndiag.arriving import Losses
 from rnndiag.cells.base import as_array
 from rnndiag.layers.base import Entry, Recorder, Signal
 from rnndiag.losses import WITHOUT_TARGETS, check_range, loss_value
-from rnndiag.network import Pass, Runnable
 from rnndiag.progress import Progress, silent
-from rnndiag.recording import USUAL, Wanted, layer_run
 from rnndiag.records import Array, Options, Probe, ProbeRun, Wiring
+from rnndiag.recurrence.arriving import Losses
+from rnndiag.running import affording, images, pulses
+from rnndiag.running.network import Pass, Runnable
+from rnndiag.running.recording import USUAL, Wanted, layer_run
 
 
 def run(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnndiag.cells.linearisation import State
-from rnndiag.recurrence import Passage, Trajectory, choose, stack
+from rnndiag.recurrence.unrolling import Passage, Trajectory, choose, stack
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from rnndiag import images
 from rnndiag.layers.base import Entry
 from rnndiag.records import Array, Graph, Probe
+from rnndiag.running import images
 
 _OF_IMAGES = 1 << 22
 """Values of all states together; with what comes of them (280 bytes each) a gigabyte."""

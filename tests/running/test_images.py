@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import pytest
 
-from rnndiag import affording, pipeline
+from rnndiag import pipeline
 from rnndiag.pipeline import Diagnosis
 from rnndiag.records import Array, Options
+from rnndiag.running import affording
 from tests import keras_networks
 
 STEPS, ROWS, COLUMNS, FILTERS = 7, 5, 4, 3
@@ -110,7 +111,7 @@ def test_as_many_samples_as_are_affordable(
 
 def test_other_networks_are_not_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(affording, "_OF_IMAGES", 1)
-    path = Path(__file__).parent / "data/networks/keras-2.2.4/encoder_decoder.h5"
+    path = Path(__file__).parents[1] / "data/networks/keras-2.2.4/encoder_decoder.h5"
     report = pipeline.diagnose(str(path), Options(batch=3, seeds=2))
     assert (report.probe.batch, report.probe.seeds) == (3, 2)
     assert not [note for note in report.notes if "positions" in note]

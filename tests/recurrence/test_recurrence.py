@@ -12,11 +12,11 @@ from equations import PLAIN, Case
 from torch import Tensor, nn
 from trajectories import after, before, total_gradients, whole
 
-from rnndiag.arriving import Losses
 from rnndiag.cells.base import Cell
 from rnndiag.cells.linearisation import State
-from rnndiag.journal import Journal
-from rnndiag.recurrence import unroll
+from rnndiag.recurrence.arriving import Losses
+from rnndiag.recurrence.journal import Journal
+from rnndiag.recurrence.unrolling import unroll
 
 STEPS, BATCH, INPUTS = 7, 4, 3
 SOFTMAX = Case(kind="LSTM", phi="softmax")
