@@ -23,6 +23,8 @@ from rnndiag.cells.linearisation import Linearisation, State
 BLOCK = 1 << 19
 """Elements of a block's pre-activations, about: few enough for a processor's caches, and steps
 enough that what is done once a block costs little."""
+GPU_BLOCK = 1 << 23
+"""The same where each call costs as much, however little it does: a few more of a GPU's memory."""
 SHORTEST, LONGEST = 4, 256
 """Timesteps of a block, whatever the batch."""
 KEPT = 256 << 20
@@ -210,7 +212,8 @@ def _before(after: Tensor, first: Tensor) -> Tensor:
 def _steps_of(cell: Cell, x: Tensor) -> int:
     """Timesteps of a block of a run over `x` (T, B, …)."""
     width = len(cell.gates) * cell.positions * cell.units
-    return min(max(BLOCK // max(1, x.shape[1] * width), SHORTEST), LONGEST)
+    elements = BLOCK if x.device.type == "cpu" else GPU_BLOCK
+    return min(max(elements // max(1, x.shape[1] * width), SHORTEST), LONGEST)
 
 
 class _Kept:

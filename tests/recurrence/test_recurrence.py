@@ -218,3 +218,15 @@ def test_a_run_is_freed_as_soon_as_nobody_holds_it() -> None:
         assert alive() is None
     finally:
         gc.enable()
+
+
+def test_blocks_are_longer_where_a_cpus_caches_do_not_count() -> None:
+    cell = PLAIN[0].make().cell
+    x = torch.zeros(1000, 600, INPUTS)
+
+    def blocks(device: str) -> int:
+        own = copy.deepcopy(cell).to(device)
+        return len(unroll(own, x.to(device), own.zero_state(600), None).kept)
+
+    # No GPU is asked for here: shapes alone tell how a run is cut.
+    assert blocks("meta") < blocks("cpu")
