@@ -201,12 +201,15 @@ def test_processes_of_its_own(runs: Path, tmp_path: Path) -> None:
 
 
 SLOWLY = """
+import signal
 from functools import partial
 import planted
 from rnndiag import sweeping
 from rnndiag.cli import main
 from rnndiag.sweeping import _tasks
 
+# Shells start what runs in the background without it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _tasks.warm_up = planted.nothing
 sweeping.local = partial(sweeping.local, measure=planted.by_name)
 main()
