@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from rnndiag.cells.base import Cell
+from rnndiag.cells.base import Cell, Parts, Steps
 from rnndiag.cells.gru import GRU
 from rnndiag.cells.lstm import LSTM
 from rnndiag.cells.simple_rnn import SimpleRNN
@@ -222,3 +223,12 @@ ALL = (
     ),
 )
 """Every cell with every activation."""
+
+
+def parts_of(cell: Cell, steps: Steps) -> Parts:
+    """The parts of all pre-activations together, (n, B, G·H) each."""
+    blocks = [
+        torch.broadcast_tensors(own.kernel, own.recurrent, own.bias) for own in cell.parts(steps)
+    ]
+    kernel, recurrent, bias = (torch.cat(part, -1) for part in zip(*blocks, strict=True))
+    return Parts(kernel=kernel, recurrent=recurrent, bias=bias)

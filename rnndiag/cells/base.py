@@ -42,7 +42,7 @@ class Steps:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The gates' pre-activations as sums of three parts; they broadcast to (n, B, G·H)."""
+    """Pre-activations as sums of three parts; they broadcast to (n, B, columns)."""
 
     kernel: Tensor
     recurrent: Tensor
@@ -138,9 +138,9 @@ class Cell(nn.Module, ABC):
         """What `project` adds to each element of the pre-activations."""
         return self.bias
 
-    def parts(self, steps: Steps) -> Parts:
-        """The gates' pre-activations by origin."""
-        return Parts(kernel=steps.z - self.offset, recurrent=steps.r, bias=self.offset)
+    def parts(self, steps: Steps) -> tuple[Parts, ...]:
+        """The gates' pre-activations by origin: of a few gates at a time, in their order."""
+        return (Parts(kernel=steps.z - self.offset, recurrent=steps.r, bias=self.offset),)
 
     @property
     def activation(self) -> Activation:

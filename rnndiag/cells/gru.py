@@ -137,14 +137,21 @@ class GRU(Cell):
         weights = (self.kernel.T, self.recurrent_kernel.T, self.bias, self.recurrent_bias)
         return _fused.run(torch.gru, x, state, [_reset_first(rows) for rows in weights])
 
-    def parts(self, steps: Steps) -> Parts:
-        parts = super().parts(steps)
+    def parts(self, steps: Steps) -> tuple[Parts, ...]:
         if not self.reset_after:
-            return parts
-        reset, gates = steps.gates[1], 2 * self.units
-        through, bias = reset * steps.r[..., gates:], self.offset.expand_as(steps.z).clone()
-        bias[..., gates:] += reset * self.candidate_bias
-        return replace(parts, recurrent=torch.cat((steps.r[..., :gates], through), -1), bias=bias)
+            return super().parts(steps)
+        gates, offset, reset = 2 * self.units, self.offset, steps.gates[1]
+        summed = Parts(
+            kernel=steps.z[..., :gates] - offset[:gates],
+            recurrent=steps.r[..., :gates],
+            bias=offset[:gates],
+        )
+        candidate = Parts(
+            kernel=steps.z[..., gates:] - offset[gates:],
+            recurrent=reset * steps.r[..., gates:],
+            bias=torch.addcmul(offset[gates:], reset, self.candidate_bias),
+        )
+        return summed, candidate
 
     def linearise(self, steps: Steps) -> Linearisation:
         return _Closed(self, steps) if self.has_slopes else super().linearise(steps)

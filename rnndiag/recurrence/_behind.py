@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class Behind:
-    """Does things in the order in which they come, no more than one behind its giver."""
+    """Does things in the order in which they come, no more than one behind its giver.
+
+    All are done where its ``with`` block ends.
+    """
 
     def __init__(self, device: torch.device) -> None:
         """Beside a `device` that works by itself there is nothing for a thread to do."""
@@ -25,27 +28,29 @@ class Behind:
         if device.type == "cpu" and _may_use_two_cores():
             self._thread = ThreadPoolExecutor(1, "behind", _set_up)
 
+    def __enter__(self) -> Behind:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+        if kind is None:
+            self._finish()
+
     def do(self, function: Callable[[T], None], argument: T, *, brief: bool) -> None:
         """Begin with it once what came before is done; raises what that raised.
 
         What is `brief` takes less than to wake a thread for it, and is done at once.
         """
-        self.finish()
+        self._finish()
         if self._thread is None or brief:
             function(argument)
         else:
             self._under_way = self._thread.submit(function, argument)
 
-    def finish(self) -> None:
-        """Wait for what is under way; raises what it raised, each time that it is asked."""
+    def _finish(self) -> None:
         if self._under_way is not None:
             self._under_way.result()
-
-    def end(self) -> None:
-        """The same, and nothing will come any more."""
-        self.finish()
-        if self._thread is not None:
-            self._thread.shutdown(wait=False)
 
 
 def _may_use_two_cores() -> bool:

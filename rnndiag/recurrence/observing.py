@@ -16,13 +16,10 @@ from rnndiag.cells.base import Cell, as_array
 from rnndiag.products import gram
 from rnndiag.records import Activity, Budget, GateStatistics, UnitStatistics
 from rnndiag.records.activity import EXTREME, HIGH, LOW
-from rnndiag.recurrence._behind import Behind
 from rnndiag.recurrence.unrolling import Block, Trajectory
 
 _CANDIDATE = "candidate"
 """The gate that is activated like the state, from -1 to 1."""
-_FEW = 1 << 17
-"""Elements of a block's pre-activations that are summed up in a fraction of a millisecond."""
 _PARTS = tuple(field.name for field in fields(Budget))
 """Of a pre-activation; `Parts` has them by the same names."""
 
@@ -40,20 +37,17 @@ class Observer:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
-        self._behind = Behind(cell.kernel.device)
         self._pairs = 0
         self._wrong = 0
         self._sums: dict[str, Tensor] = {}
         self._moments = _Moments(cell.kernel.new_zeros(cell.hidden_size))
+        self._gates_room, self._room = _Room(cell.kernel), _Room(cell.kernel)
         low = [-HIGH if name == _CANDIDATE else LOW for name in cell.gates]
         self._low = cell.kernel.new_tensor(low).repeat_interleave(cell.units)
 
-    def see(self, block: Block) -> None:
-        """Add what happened at the block's unmasked steps, while its giver goes on."""
-        self._behind.do(self._see, block, brief=block.steps.z.numel() < _FEW)
-
     @torch.no_grad()
-    def _see(self, block: Block) -> None:
+    def see(self, block: Block) -> None:
+        """Add what happened at the block's unmasked steps."""
         real = None if block.mask is None or bool(block.mask.all()) else block.mask.flatten()
         pairs = math.prod(block.after[0].shape[:2]) if real is None else int(real.sum())
         if pairs:
@@ -69,23 +63,39 @@ class Observer:
         self._moments.add(h)
         size = h.abs()
         self._add("abs", _sum(size))
-        self._add("off", _count(torch.eq, h, 0.0))
-        self._add("extreme", _count(torch.gt, size, EXTREME))
+        self._add("off", self._count(torch.eq, h, 0.0))
+        self._add("extreme", self._count(torch.gt, size, EXTREME))
 
     def _see_gates(self, block: Block, real: Tensor | None) -> None:
-        values = torch.cat([self._by_unit(_rows(gate, real)) for gate in block.steps.gates], -1)
+        gates = [self._by_unit(_rows(gate, real)) for gate in block.steps.gates]
+        width = sum(gate.shape[1] for gate in gates)
+        values = torch.cat(gates, -1, out=self._gates_room.of(len(gates[0]), width))
         self._add("gates", _sum(values))
-        self._add("low", _count(torch.lt, values, self._low))
-        self._add("high", _count(torch.gt, values, HIGH))
+        self._add("low", self._count(torch.lt, values, self._low))
+        self._add("high", self._count(torch.gt, values, HIGH))
 
     def _see_parts(self, block: Block, real: Tensor | None, pairs: int) -> None:
         parts = self._cell.parts(block.steps)
         for name in _PARTS:
-            part = getattr(parts, name)
-            # A bias that is the same at all steps stands for each of them.
-            rows, count = (part.unsqueeze(0), pairs) if part.dim() == 1 else (_rows(part, real), 1)
-            squares = _sum_of_squares(rows).view(len(self._cell.gates), -1)
-            self._add(name, count * squares.sum(1))
+            squares = torch.cat([self._squares(getattr(own, name), real, pairs) for own in parts])
+            self._add(name, squares.view(len(self._cell.gates), -1).sum(1))
+
+    def _squares(self, part: Tensor, real: Tensor | None, pairs: int) -> Tensor:
+        """Σ v² of each column over all steps, of which one that has no steps of its own is each."""
+        if part.dim() == 1:
+            return pairs * _wide(part).square()
+        return self._sum_of_squares(_rows(part, real))
+
+    def _count(self, compare: Callable[..., Tensor], rows: Tensor, cut: float | Tensor) -> Tensor:
+        """In how many of the rows each column compares with `cut` like that."""
+        # Numbers for an answer are several times faster than truth values, which have to be cast.
+        answers = compare(rows, cut, out=self._room.of(*rows.shape))
+        return answers.new_ones(len(answers)) @ answers
+
+    def _sum_of_squares(self, rows: Tensor) -> Tensor:
+        """Σ v² of each column, right as well where the squares leave float32's range."""
+        found = _wide(torch.square(rows, out=self._room.of(*rows.shape)).sum(0))
+        return found if _is_finite(found) else _wide(rows).square().sum(0)
 
     def _by_unit(self, rows: Tensor) -> Tensor:
         """A row for each position, too: of a convolution, a unit is a filter."""
@@ -97,7 +107,6 @@ class Observer:
 
     def activity(self) -> Activity:
         """All that was seen; zeros where nothing was."""
-        self._behind.end()
         gates, units = self._cell.gates, self._cell.units
         columns = [self._mean(name, len(gates) * units) for name in ("gates", "low", "high")]
         by_gate = zip(*(as_array(part.view(-1, units)) for part in columns), strict=True)
@@ -169,6 +178,21 @@ class _Moments:
         return mean, (self._scatter + between.T @ between - within.T @ within) / total
 
 
+class _Room:
+    """Memory for one array at a time: to get it from the system takes as long as to fill it."""
+
+    def __init__(self, kind: Tensor) -> None:
+        """For arrays of this `kind` of element, on its device."""
+        self._memory = kind.new_empty(0)
+
+    def of(self, *shape: int) -> Tensor:
+        """An array of this `shape`, written over where the next one is asked for."""
+        size = math.prod(shape)
+        if self._memory.numel() < size:
+            self._memory = self._memory.new_empty(size)
+        return self._memory[:size].view(shape)
+
+
 def _rows(values: Tensor, real: Tensor | None) -> Tensor:
     """(N, …) of the N unmasked (sample, timestep) pairs."""
     flat = values.flatten(0, 1)
@@ -187,12 +211,6 @@ def _sum(rows: Tensor) -> Tensor:
     return found if _is_finite(found) else _wide(rows).sum(0)
 
 
-def _count(compare: Callable[..., Tensor], rows: Tensor, cut: float | Tensor) -> Tensor:
-    """In how many of the rows each column compares with `cut` like that."""
-    # Numbers for an answer are several times faster than truth values, which have to be cast.
-    return compare(rows, cut, out=torch.empty_like(rows)).sum(0)
-
-
 def _is_finite(values: Tensor) -> bool:
     """Whether all are and their sum is."""
     return math.isfinite(values.sum())
@@ -207,9 +225,3 @@ def _second_moments(rows: Tensor) -> Tensor:
     """Σ v vᵀ over the rows v, right as well where the squares leave float32's range."""
     found = gram(rows)
     return found if _is_finite(found) else gram(_wide(rows))
-
-
-def _sum_of_squares(rows: Tensor) -> Tensor:
-    """Σ v² of each column, right as well where the squares leave float32's range."""
-    found = _wide(rows.square().sum(0))
-    return found if _is_finite(found) else _wide(rows).square().sum(0)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from rnndiag.cells.base import Cell, Steps
 from rnndiag.cells.linearisation import Linearisation, State
+from rnndiag.recurrence._behind import Behind
 
 BLOCK = 1 << 19
 """Elements of a block's pre-activations, about: few enough for a processor's caches, and steps
@@ -29,6 +30,8 @@ SHORTEST, LONGEST = 4, 256
 """Timesteps of a block, whatever the batch."""
 KEPT = 256 << 20
 """Bytes of blocks that one layer keeps for the way back."""
+_FEW = 1 << 17
+"""Elements of a block's pre-activations of which all is made in a fraction of a millisecond."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,7 @@ class Block:
 
 
 Watch = Callable[[Block, Passage], None]
-"""Sees each block as soon as it has run, in order."""
+"""Sees each block once it has run, in order; the run may go on meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,15 +145,13 @@ def unroll(
 ) -> Trajectory:
     """Run `cell` over the input `x` (T, B, …) from the state `initial`."""
     h = initial[0].new_empty(len(x), *initial[0].shape)
-    states, kept = [initial], _Kept()
-    for start in range(0, len(x), _steps_of(cell, x)):
-        block = _run_block(cell, x, states[-1], mask, start)
-        passage = block.passage()
-        if watch is not None:
-            watch(block, passage)
-        h[passage.start : passage.end] = block.after[0]
-        states.append(tuple(part[-1].clone() for part in block.after))
-        kept.add(passage)
+    states, kept = [initial], _Kept(watch)
+    with Behind(x.device) as behind:
+        for start in range(0, len(x), _steps_of(cell, x)):
+            block = _run_block(cell, x, states[-1], mask, start)
+            behind.do(kept.add, block, brief=block.steps.z.numel() < _FEW)
+            h[start : start + len(block.after[0])] = block.after[0]
+            states.append(tuple(part[-1].clone() for part in block.after))
     *starts, last = states
     return Trajectory(
         cell=cell,
@@ -219,19 +220,25 @@ def _steps_of(cell: Cell, x: Tensor) -> int:
 class _Kept:
     """Passages of a run; the early ones go first, as the way back begins with the late ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch | None) -> None:
         self.passages: list[Passage | None] = []
+        self._watch = watch
         self._sizes: deque[int] = deque()
         """Of those that are still there."""
         self._bytes = 0
 
-    def add(self, passage: Passage) -> None:
+    @torch.no_grad()
+    def add(self, block: Block) -> None:
+        """Make what gradients need of the next block, and show both to who watches."""
+        passage = block.passage()
         self.passages.append(passage)
         self._sizes.append(passage.jacobian.bytes)
         self._bytes += passage.jacobian.bytes
         while self._bytes > KEPT:
             self.passages[len(self.passages) - len(self._sizes)] = None
             self._bytes -= self._sizes.popleft()
+        if self._watch is not None:
+            self._watch(block, passage)
 
 
 # ---------------------------------------------------------------- states, part by part

@@ -177,7 +177,7 @@ def test_parts_add_up_to_what_the_gates_are_of() -> None:
     state = (normal(STEPS, BATCH, POSITIONS * FILTERS), cell.zero_state(BATCH)[1])
     z = cell.project(x)
     done = steps(cell, z, state)
-    parts = cell.parts(done)
+    (parts,) = cell.parts(done)
     totals = (parts.kernel + parts.recurrent + parts.bias).chunk(4, -1)
     for gate, total in zip(done.gates[:2], totals[:2], strict=True):
         torch.testing.assert_close(torch.sigmoid(total), gate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from equations import ALL, INPUTS, PLAIN, UNITS, WITHOUT_BIAS, Case, Floats
+from equations import ALL, INPUTS, PLAIN, UNITS, WITHOUT_BIAS, Case, Floats, parts_of
 from torch import Tensor
 from trajectories import steps
 
@@ -70,12 +70,12 @@ def test_parts_add_up_to_what_the_gates_are_opened_by(case: Case) -> None:
     functions = [cell.recurrent_activation] * len(cell.gates)
     functions[len(cell.gates) - (2 if isinstance(cell, LSTM) else 1)] = cell.activation
     made = steps(cell, z, state)
-    parts = cell.parts(made)
+    parts = parts_of(cell, made)
     totals = (parts.kernel + parts.recurrent + parts.bias).chunk(len(cell.gates), -1)
     for function, total, gate in zip(functions, totals, made.gates, strict=True):
         torch.testing.assert_close(function(total), gate)
     torch.testing.assert_close(parts.kernel, torch.from_numpy(x) @ cell.kernel)
-    at_rest = cell.parts(steps(cell, z, tuple(torch.zeros_like(part) for part in state)))
+    at_rest = parts_of(cell, steps(cell, z, tuple(torch.zeros_like(part) for part in state)))
     assert not at_rest.recurrent.any()
 
 

@@ -13,17 +13,17 @@ from rnndiag.recurrence._behind import Behind, _may_use_two_cores
 CPU = torch.device("cpu")
 
 
-def test_everything_is_done_in_its_order() -> None:
-    behind, done = Behind(CPU), []
-    for place in range(50):
-        behind.do(done.append, place, brief=place % 7 == 3)
-    behind.finish()
-    assert done == list(range(50))
-
-
 @pytest.fixture(autouse=True)
 def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnndiag.recurrence._behind._may_use_two_cores", lambda: True)
+
+
+def test_everything_is_done_in_its_order() -> None:
+    done: list[int] = []
+    with Behind(CPU) as behind:
+        for place in range(50):
+            behind.do(done.append, place, brief=place % 7 == 3)
+    assert done == list(range(50))
 
 
 def test_the_giver_goes_on_but_for_what_is_brief_or_another_devices() -> None:
@@ -33,44 +33,59 @@ def test_the_giver_goes_on_but_for_what_is_brief_or_another_devices() -> None:
         seen.append(threading.get_ident() == here)
 
     for device, brief in ((CPU, False), (CPU, True), (torch.device("meta"), False)):
-        behind = Behind(device)
-        behind.do(note, "", brief=brief)
-        behind.finish()
+        with Behind(device) as behind:
+            behind.do(note, "", brief=brief)
     assert seen == [False, True, True]
 
 
 def test_it_is_never_more_than_one_behind() -> None:
-    behind, open_gate, first, begun = Behind(CPU), threading.Event(), threading.Event(), []
+    open_gate, first, begun = threading.Event(), threading.Event(), []
 
     def wait(place: int) -> None:
         begun.append(place)
         first.set()
         open_gate.wait(5)
 
-    behind.do(wait, 0, brief=False)
-    assert first.wait(5)
-    giver = threading.Thread(target=behind.do, args=(wait, 1), kwargs={"brief": False})
-    giver.start()
-    assert begun == [0]
-    assert giver.is_alive()
-    open_gate.set()
-    giver.join()
-    behind.finish()
+    with Behind(CPU) as behind:
+        behind.do(wait, 0, brief=False)
+        assert first.wait(5)
+        giver = threading.Thread(target=behind.do, args=(wait, 1), kwargs={"brief": False})
+        giver.start()
+        assert begun == [0]
+        assert giver.is_alive()
+        open_gate.set()
+        giver.join()
     assert begun == [0, 1]
 
 
-@pytest.mark.parametrize("next_one", ["do", "finish", "end"])
-def test_what_is_raised_there_is_raised_here_and_from_then_on(next_one: str) -> None:
-    behind = Behind(CPU)
+def _fail(_: str) -> None:
+    raise ZeroDivisionError
 
-    def fail(_: str) -> None:
-        raise ZeroDivisionError
 
-    following = {"do": lambda: behind.do(print, "", brief=True)}
-    behind.do(fail, "", brief=False)
-    for _ in range(2):
+@pytest.mark.parametrize("brief", [False, True])
+def test_what_is_raised_there_is_raised_here_by_what_comes_next(brief: bool) -> None:
+    done: list[str] = []
+    with Behind(CPU) as behind:
+        behind.do(_fail, "", brief=False)
         with pytest.raises(ZeroDivisionError):
-            following.get(next_one, getattr(behind, next_one))()
+            behind.do(done.append, "next", brief=brief)
+        behind._under_way = None
+    assert done == []
+
+
+def test_or_at_the_end() -> None:
+    with pytest.raises(ZeroDivisionError), Behind(CPU) as behind:
+        behind.do(_fail, "", brief=False)
+
+
+def test_what_is_raised_here_is_not_covered_up() -> None:
+    def both() -> None:
+        with Behind(CPU) as behind:
+            behind.do(_fail, "", brief=False)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        both()
 
 
 def test_one_core_has_no_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,16 +96,18 @@ def test_one_core_has_no_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         assert _may_use_two_cores() is expected
 
 
-def test_it_ends_with_its_work() -> None:
-    behind = Behind(CPU)
-    behind.do(len, "", brief=False)
-    behind.end()
+def test_no_thread_is_left() -> None:
+    before = threading.active_count()
+    with Behind(CPU) as behind:
+        behind.do(len, "", brief=False)
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
     with pytest.raises(RuntimeError):
         behind.do(len, "", brief=False)
 
 
 def test_denormal_numbers_are_flushed_there_too() -> None:
-    behind, found = Behind(CPU), []
-    behind.do(lambda x: found.append(x * 0.5), torch.tensor([2e-38]), brief=False)
-    behind.finish()
+    found: list[torch.Tensor] = []
+    with Behind(CPU) as behind:
+        behind.do(lambda x: found.append(x * 0.5), torch.tensor([2e-38]), brief=False)
     assert float(found[0]) == 0

@@ -9,7 +9,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from equations import KERAS_3, PLAIN, Case
+from equations import KERAS_3, PLAIN, Case, parts_of
 from layer_runs import summed_up
 from torch import Tensor
 from trajectories import steps
@@ -98,7 +98,7 @@ def definition(cell: Cell, done: Steps, states: State, mask: Tensor | None) -> A
 
 
 def budgets(cell: Cell, done: Steps, real: np.ndarray) -> dict[str, Budget]:
-    parts, count = cell.parts(done), len(cell.gates)
+    parts, count = parts_of(cell, done), len(cell.gates)
     means = {}
     for name in ("kernel", "recurrent", "bias"):
         part = np.broadcast_to(as_array(getattr(parts, name)), done.z.shape)[real]
