@@ -104,7 +104,7 @@ def describe(logs: Array, alpha: float) -> GradientProfile | Skipped:
         half_life=float(-np.log(2) / slope) if slope is not None and falls else None,
         decay_per_step=None if slope is None else _exp(slope),
         growth=_exp(relative.max()),
-        log10_profile=tuple(None if np.isneginf(x) else float(x / np.log(10)) for x in relative),
+        log10_profile=tuple(None if x == -np.inf else x for x in (relative / np.log(10)).tolist()),
     )
 
 

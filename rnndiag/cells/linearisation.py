@@ -26,7 +26,7 @@ class Linearisation(ABC):
 
     @property
     def bytes(self) -> int:
-        """Of its own arrays: tensors, and tuples of them."""
+        """Of its own arrays: tensors, and tuples of one for each step."""
         return sum(map(_bytes, vars(self).values()))
 
 
@@ -37,6 +37,10 @@ class AutogradLinearisation(Linearisation):
     step: Callable[[Tensor, State], State]
     z: Tensor
     before: State
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.nbytes for part in (self.z, *self.before))
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:
         z, before = self._at(t, cotangent)
@@ -61,5 +65,5 @@ class AutogradLinearisation(Linearisation):
 
 def _bytes(part: object) -> int:
     if isinstance(part, tuple):
-        return sum(map(_bytes, part))
+        return len(part) * _bytes(part[0])
     return int(part.nbytes) if isinstance(part, Tensor) else 0

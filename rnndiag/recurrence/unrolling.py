@@ -233,7 +233,7 @@ class _Kept:
         passage = block.passage()
         self.passages.append(passage)
         self._sizes.append(passage.jacobian.bytes)
-        self._bytes += passage.jacobian.bytes
+        self._bytes += self._sizes[-1]
         while self._bytes > KEPT:
             self.passages[len(self.passages) - len(self._sizes)] = None
             self._bytes -= self._sizes.popleft()
