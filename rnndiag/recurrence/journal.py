@@ -55,10 +55,13 @@ class Journal:
         outputs: State = Recurrence.apply(self, self.trigger, x, *initial)  # type: ignore[no-untyped-call]
         return outputs
 
-    def see(self, block: Block, passage: Passage) -> None:
-        """Show a piece of the run to whoever is there to see it."""
+    def see(self, block: Block) -> None:
+        """Show a piece of the run to the observer."""
         if self.observer is not None:
             self.observer.see(block)
+
+    def follow(self, passage: Passage) -> None:
+        """Lead the tangent over it."""
         if self.tangent is not None:
             self.tangent.see(passage)
 
@@ -94,7 +97,7 @@ class Recurrence(torch.autograd.Function):
         ctx: Any, journal: Journal, trigger: Tensor, x: Tensor, *initial: Tensor
     ) -> tuple[Tensor, ...]:
         start = tuple(part.detach() for part in initial)
-        run = unroll(journal.cell, x.detach(), start, journal.mask, journal.see)
+        run = unroll(journal.cell, x.detach(), start, journal.mask, journal)
         ctx.journal = journal
         journal.run = run
         # A run that held the node's own output would hold itself, and never be freed.

@@ -11,8 +11,9 @@ for a long sequence is that of its input and its output.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -87,8 +88,16 @@ class Block:
         return Passage(start=self.start, count=len(self.steps.z), jacobian=jacobian, mask=self.mask)
 
 
-Watch = Callable[[Block, Passage], None]
-"""Sees each block once it has run, in order; the run may go on meanwhile."""
+class Watch(Protocol):
+    """Sees all of a run, piece by piece and in order, while it goes on."""
+
+    def see(self, block: Block) -> None:
+        """Look at what was done, from another thread perhaps; the block is not kept."""
+        ...
+
+    def follow(self, passage: Passage) -> None:
+        """Go over it as a vector does, step by step."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +159,10 @@ def unroll(
         for start in range(0, len(x), _steps_of(cell, x)):
             block = _run_block(cell, x, states[-1], mask, start)
             behind.do(kept.add, block, brief=block.steps.z.numel() < _FEW)
+            kept.show()
             h[start : start + len(block.after[0])] = block.after[0]
             states.append(tuple(part[-1].clone() for part in block.after))
+    kept.show()
     *starts, last = states
     return Trajectory(
         cell=cell,
@@ -223,13 +234,14 @@ class _Kept:
     def __init__(self, watch: Watch | None) -> None:
         self.passages: list[Passage | None] = []
         self._watch = watch
+        self._not_shown: deque[Passage] = deque()
         self._sizes: deque[int] = deque()
         """Of those that are still there."""
         self._bytes = 0
 
     @torch.no_grad()
     def add(self, block: Block) -> None:
-        """Make what gradients need of the next block, and show both to who watches."""
+        """Make what gradients need of the next block, and let it be seen."""
         passage = block.passage()
         self.passages.append(passage)
         self._sizes.append(passage.jacobian.bytes)
@@ -238,7 +250,17 @@ class _Kept:
             self.passages[len(self.passages) - len(self._sizes)] = None
             self._bytes -= self._sizes.popleft()
         if self._watch is not None:
-            self._watch(block, passage)
+            self._not_shown.append(passage)
+            self._watch.see(block)
+
+    def show(self) -> None:
+        """Let what was made since the last time be followed.
+
+        That takes many small steps, as the run itself does: in two threads they would hold each
+        other up.
+        """
+        while self._watch is not None and self._not_shown:
+            self._watch.follow(self._not_shown.popleft())
 
 
 # ---------------------------------------------------------------- states, part by part
