@@ -65,6 +65,11 @@ class Journal:
         if self.tangent is not None:
             self.tangent.see(passage)
 
+    def end(self) -> None:
+        """Nothing more is shown."""
+        if self.observer is not None:
+            self.observer.rest()
+
     @property
     def triggers(self) -> tuple[Tensor, ...]:
         """Of all nodes that the sequence ran through."""

@@ -41,7 +41,7 @@ class Observer:
         self._wrong = 0
         self._sums: dict[str, Tensor] = {}
         self._moments = _Moments(cell.kernel.new_zeros(cell.hidden_size))
-        self._gates_room, self._room = _Room(cell.kernel), _Room(cell.kernel)
+        self._room = _Room(cell.kernel)
         low = [-HIGH if name == _CANDIDATE else LOW for name in cell.gates]
         self._low = cell.kernel.new_tensor(low).repeat_interleave(cell.units)
 
@@ -56,6 +56,10 @@ class Observer:
             self._see_gates(block, real)
             self._see_parts(block, real, pairs)
 
+    def rest(self) -> None:
+        """Give back the memory that seeing takes; more may be seen later."""
+        self._room.clear()
+
     def _see_states(self, block: Block, real: Tensor | None) -> None:
         h, *others = (_rows(part, real) for part in block.after)
         self._wrong += sum(map(_non_finite, (h, *others)))
@@ -69,7 +73,7 @@ class Observer:
     def _see_gates(self, block: Block, real: Tensor | None) -> None:
         gates = [self._by_unit(_rows(gate, real)) for gate in block.steps.gates]
         width = sum(gate.shape[1] for gate in gates)
-        values = torch.cat(gates, -1, out=self._gates_room.of(len(gates[0]), width))
+        values = torch.cat(gates, -1, out=self._room.of("gates", len(gates[0]), width))
         self._add("gates", _sum(values))
         self._add("low", self._count(torch.lt, values, self._low))
         self._add("high", self._count(torch.gt, values, HIGH))
@@ -89,12 +93,12 @@ class Observer:
     def _count(self, compare: Callable[..., Tensor], rows: Tensor, cut: float | Tensor) -> Tensor:
         """In how many of the rows each column compares with `cut` like that."""
         # Numbers for an answer are several times faster than truth values, which have to be cast.
-        answers = compare(rows, cut, out=self._room.of(*rows.shape))
+        answers = compare(rows, cut, out=self._room.of("made", *rows.shape))
         return answers.new_ones(len(answers)) @ answers
 
     def _sum_of_squares(self, rows: Tensor) -> Tensor:
         """Σ v² of each column, right as well where the squares leave float32's range."""
-        found = _wide(torch.square(rows, out=self._room.of(*rows.shape)).sum(0))
+        found = _wide(torch.square(rows, out=self._room.of("made", *rows.shape)).sum(0))
         return found if _is_finite(found) else _wide(rows).square().sum(0)
 
     def _by_unit(self, rows: Tensor) -> Tensor:
@@ -179,18 +183,23 @@ class _Moments:
 
 
 class _Room:
-    """Memory for one array at a time: to get it from the system takes as long as to fill it."""
+    """Memory that is written over again and again: to get new one takes as long as to fill it."""
 
     def __init__(self, kind: Tensor) -> None:
         """For arrays of this `kind` of element, on its device."""
-        self._memory = kind.new_empty(0)
+        self._kind = kind
+        self._memory: dict[str, Tensor] = {}
 
-    def of(self, *shape: int) -> Tensor:
-        """An array of this `shape`, written over where the next one is asked for."""
+    def of(self, name: str, *shape: int) -> Tensor:
+        """An array of this `shape`, written over where the next one of its `name` is asked for."""
         size = math.prod(shape)
-        if self._memory.numel() < size:
-            self._memory = self._memory.new_empty(size)
-        return self._memory[:size].view(shape)
+        if name not in self._memory or self._memory[name].numel() < size:
+            self._memory[name] = self._kind.new_empty(size)
+        return self._memory[name][:size].view(shape)
+
+    def clear(self) -> None:
+        """Give all of it back."""
+        self._memory.clear()
 
 
 def _rows(values: Tensor, real: Tensor | None) -> Tensor:

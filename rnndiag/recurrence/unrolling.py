@@ -99,6 +99,10 @@ class Watch(Protocol):
         """Go over it as a vector does, step by step."""
         ...
 
+    def end(self) -> None:
+        """Give back what only a run that goes on takes."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trajectory:
@@ -163,6 +167,8 @@ def unroll(
             h[start : start + len(block.after[0])] = block.after[0]
             states.append(tuple(part[-1].clone() for part in block.after))
     kept.show()
+    if watch is not None:
+        watch.end()
     *starts, last = states
     return Trajectory(
         cell=cell,

@@ -148,6 +148,13 @@ def test_a_run_in_blocks(made_: str, name: str, monkeypatch: pytest.MonkeyPatch)
         agree(observe(run), want, **TIGHT)
 
 
+def test_an_observer_keeps_no_array_of_a_run() -> None:
+    cell, x, initial = made(PLAIN[1])
+    observer = Observer(cell)
+    unroll(cell, x, initial, None, Journal(cell, None, observer))
+    assert observer._room._memory == {}
+
+
 @pytest.mark.parametrize("name", ["none", "ends"])
 @pytest.mark.parametrize("case", PLAIN, ids=str)
 def test_a_run_in_float32(case: Case, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
