@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,10 @@ def test_arrays_are_to_be_saved(weights: Path, name: str, key: str) -> None:
         rnndiag.diagnose({})  # type: ignore[arg-type]  # what is tested
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+MIXED = partial(torch.autocast, "cpu", torch.bfloat16)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, MIXED])
 def test_the_callers_own_modes_change_nothing(mode: Any) -> None:
     path = "samples/adding_gru.h5"
     expected = rnndiag.diagnose(path)

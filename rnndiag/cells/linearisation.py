@@ -26,7 +26,7 @@ class Linearisation(ABC):
 
     @property
     def bytes(self) -> int:
-        """Of its own arrays: tensors, and tuples of one for each step."""
+        """Of its own arrays: tensors, and tuples of as many alike, one for each step."""
         return sum(map(_bytes, vars(self).values()))
 
 
@@ -40,6 +40,7 @@ class AutogradLinearisation(Linearisation):
 
     @property
     def bytes(self) -> int:
+        """Of its own arrays; the parts of a state may be of different widths."""
         return sum(part.nbytes for part in (self.z, *self.before))
 
     def pull(self, t: int, cotangent: State) -> tuple[Tensor, State]:

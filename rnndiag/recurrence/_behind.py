@@ -49,8 +49,9 @@ class Behind:
             self._under_way = self._thread.submit(function, argument)
 
     def _finish(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
 
 
 def _may_use_two_cores() -> bool:

@@ -85,20 +85,19 @@ class Observer:
             self._add(name, squares.view(len(self._cell.gates), -1).sum(1))
 
     def _squares(self, part: Tensor, real: Tensor | None, pairs: int) -> Tensor:
-        """Σ v² of each column over all steps, of which one that has no steps of its own is each."""
-        if part.dim() == 1:
+        """Σ v² of each column over all steps."""
+        if part.dim() == 1:  # a bias that is the same at all of them
             return pairs * _wide(part).square()
         return self._sum_of_squares(_rows(part, real))
 
     def _count(self, compare: Callable[..., Tensor], rows: Tensor, cut: float | Tensor) -> Tensor:
         """In how many of the rows each column compares with `cut` like that."""
         # Numbers for an answer are several times faster than truth values, which have to be cast.
-        answers = compare(rows, cut, out=self._room.of("made", *rows.shape))
-        return answers.new_ones(len(answers)) @ answers
+        return compare(rows, cut, out=self._room.of("scratch", *rows.shape)).sum(0)
 
     def _sum_of_squares(self, rows: Tensor) -> Tensor:
         """Σ v² of each column, right as well where the squares leave float32's range."""
-        found = _wide(torch.square(rows, out=self._room.of("made", *rows.shape)).sum(0))
+        found = _wide(torch.square(rows, out=self._room.of("scratch", *rows.shape)).sum(0))
         return found if _is_finite(found) else _wide(rows).square().sum(0)
 
     def _by_unit(self, rows: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ BLOCK = 1 << 19
 """Elements of a block's pre-activations, about: few enough for a processor's caches, and steps
 enough that what is done once a block costs little."""
 GPU_BLOCK = 1 << 23
-"""The same where each call costs as much, however little it does: a few more of a GPU's memory."""
+"""The same where each call costs as much, however little it does: 32 MB an array on a GPU."""
 SHORTEST, LONGEST = 4, 256
 """Timesteps of a block, whatever the batch."""
 KEPT = 256 << 20
@@ -89,14 +89,17 @@ class Block:
 
 
 class Watch(Protocol):
-    """Sees all of a run, piece by piece and in order, while it goes on."""
+    """Sees all of a run while it goes on, piece by piece.
+
+    `see` and `follow` each come in order, and neither waits for the other.
+    """
 
     def see(self, block: Block) -> None:
-        """Look at what was done, from another thread perhaps; the block is not kept."""
+        """Look at what was done, in the second thread where there is one; the block is not kept."""
         ...
 
     def follow(self, passage: Passage) -> None:
-        """Go over it as a vector does, step by step."""
+        """Go over it as a vector does, step by step, in the thread of the run."""
         ...
 
     def end(self) -> None:
@@ -241,6 +244,7 @@ class _Kept:
         self.passages: list[Passage | None] = []
         self._watch = watch
         self._not_shown: deque[Passage] = deque()
+        """Filled by the one thread and emptied by the other, each in one step."""
         self._sizes: deque[int] = deque()
         """Of those that are still there."""
         self._bytes = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -38,8 +38,14 @@ def run(
 
 @contextmanager
 def own_modes() -> Iterator[None]:
-    """Leave modes that the caller's own code is in: without gradients other things are found."""
-    with torch.inference_mode(False), torch.enable_grad():
+    """Leave modes that the caller's own code is in.
+
+    Without gradients other things are found; with automatic mixed precision, others by 1e-3.
+    """
+    kinds = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    with torch.inference_mode(False), torch.enable_grad(), ExitStack() as precisions:
+        for kind in kinds:
+            precisions.enter_context(torch.autocast(kind, enabled=False))
         yield
 
 

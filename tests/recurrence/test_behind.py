@@ -69,7 +69,6 @@ def test_what_is_raised_there_is_raised_here_by_what_comes_next(brief: bool) -> 
         behind.do(_fail, "", brief=False)
         with pytest.raises(ZeroDivisionError):
             behind.do(done.append, "next", brief=brief)
-        behind._under_way = None
     assert done == []
 
 
