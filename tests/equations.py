@@ -232,3 +232,20 @@ def parts_of(cell: Cell, steps: Steps) -> Parts:
     ]
     kernel, recurrent, bias = (torch.cat(part, -1) for part in zip(*blocks, strict=True))
     return Parts(kernel=kernel, recurrent=recurrent, bias=bias)
+
+
+def orthogonal(units: int, seed: int = 0) -> Floats:
+    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((units, units)))
+    return q
+
+
+def linear(recurrent: Floats) -> Cell:
+    """h' = h R + x: with s times an orthogonal R every gradient shrinks by exactly s a step."""
+    spec = LayerSpec(
+        name="rnn",
+        kind="SimpleRNN",
+        config={"activation": "linear"},
+        writer=KERAS_3,
+        weights=(np.eye(len(recurrent)), recurrent),
+    )
+    return SimpleRNN.from_spec(spec)

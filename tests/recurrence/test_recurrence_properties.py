@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
 import torch
-from equations import ALL, INPUTS, KERAS_3, PLAIN, Case, Example
+from equations import ALL, INPUTS, PLAIN, Case, Example, linear, orthogonal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from trajectories import after, total_gradients
 
-from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.layers.base import Recorder, Signal
 from rnndiag.layers.recurrent import Recurrent
-from rnndiag.records import LayerSpec
 from rnndiag.recurrence.arriving import Losses
 from rnndiag.recurrence.following import pulse_gradients
 from rnndiag.recurrence.unrolling import Trajectory, unroll
@@ -48,15 +45,8 @@ def run_of(made: Example, x: Tensor, mask: Tensor | None = None) -> Trajectory:
 def test_a_linear_recurrence_leaves_exactly_its_power(
     seed: int, units: int, steps: int, scale: float
 ) -> None:
-    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((units, units)))
-    spec = LayerSpec(
-        name="rnn",
-        kind="SimpleRNN",
-        config={"activation": "linear"},
-        writer=KERAS_3,
-        weights=(np.eye(units), q),
-    )
-    cell = SimpleRNN.from_spec(spec).double()
+    q = orthogonal(units, seed)
+    cell = linear(q).double()
     cell.recurrent_kernel = torch.from_numpy(scale * q)
     run = unroll(cell, normal(seed, steps, 1, units), cell.zero_state(1), None)
     found = pulse_gradients(run, torch.tensor([steps - 1]), (normal(seed + 1, 1, 1, units),))

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from equations import KERAS_3, PLAIN, Case
+from equations import KERAS_3, PLAIN, Case, linear, orthogonal
 from torch import Tensor
 from trajectories import after, total_gradients
 
 from rnndiag.cells.base import Cell
 from rnndiag.cells.linearisation import Linearisation, State
 from rnndiag.cells.lstm import LSTM
-from rnndiag.cells.simple_rnn import SimpleRNN
 from rnndiag.records import LayerSpec
 from rnndiag.recurrence.following import pulse_gradients, tangent_growth
 from rnndiag.recurrence.unrolling import Passage, Trajectory, unroll
@@ -37,19 +36,6 @@ def made(case: Case, mask: Tensor | None = None) -> Trajectory:
 
 def vectors(run: Trajectory, *lead: int) -> State:
     return tuple(torch.randn(*lead, *part.shape, dtype=part.dtype) for part in run.last)
-
-
-def linear(scale: float, units: int = 4, seed: int = 0) -> Cell:
-    """h' = s h Q + x with an orthogonal Q: every gradient shrinks by exactly s a step."""
-    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((units, units)))
-    spec = LayerSpec(
-        name="rnn",
-        kind="SimpleRNN",
-        config={"activation": "linear"},
-        writer=KERAS_3,
-        weights=(np.eye(units), scale * q),
-    )
-    return SimpleRNN.from_spec(spec)
 
 
 def forgetful(units: int = 8) -> Cell:
@@ -149,7 +135,7 @@ def test_right_far_below_float32() -> None:
 def test_right_beyond_float64(scale: float) -> None:
     """Of a linear recurrence s Q, k steps back s^k is left: to 1e-1041, and to 1e+1040."""
     steps = 800
-    cell = linear(scale)
+    cell = linear(scale * orthogonal(4))
     z = torch.zeros(steps, 1, 4)
     run = unroll(cell, z, cell.zero_state(1), None)
     found = pulse_gradients(run, torch.tensor([steps - 1]), (torch.ones(1, 1, 4),))
@@ -160,7 +146,7 @@ def test_right_beyond_float64(scale: float) -> None:
 
 @pytest.mark.parametrize("size", [1e-36, 1e-25, 1e25, 1e36])
 def test_a_pulse_may_start_at_any_size(size: float) -> None:
-    cell = linear(0.5)
+    cell = linear(0.5 * orthogonal(4))
     run = unroll(cell, torch.zeros(3, 1, 4), cell.zero_state(1), None)
     found = pulse_gradients(run, torch.tensor([2]), (torch.full((1, 1, 4), size),))
     want = math.log(2 * size) + math.log(0.5) * torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64)
@@ -199,7 +185,7 @@ def test_a_tangent_grows_as_finite_differences_do(case: Case) -> None:
 
 def test_a_tangent_of_a_linear_recurrence_grows_by_its_scale() -> None:
     for scale in (0.05, 1.5):
-        cell = linear(scale)
+        cell = linear(scale * orthogonal(4))
         run = unroll(cell, torch.zeros(500, 2, 4), cell.zero_state(2), None)
         got = tangent_growth(run, (torch.randn(2, 4),))
         want = torch.full((500, 2), math.log(scale), dtype=torch.float64)
@@ -268,7 +254,7 @@ class Scripted(Trajectory):
 def test_a_pulse_that_grew_is_followed_down_to_where_it_began() -> None:
     """Up a hundred orders of magnitude and down again: none of it may be missing."""
     factors = torch.cat((torch.full((100,), 0.1), torch.full((100,), 10.0))).view(-1, 1, 1)
-    cell = linear(1.0)
+    cell = linear(orthogonal(4))
     plain = unroll(cell, factors.expand(-1, 1, 4), cell.zero_state(1), None)
     run = Scripted(**vars(plain))
     begun = torch.tensor([199]), (torch.ones(1, 1, 4),)
